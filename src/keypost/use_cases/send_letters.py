@@ -1,0 +1,57 @@
+"""Send what is owed: the outbox's due letters."""
+
+import asyncio
+from dataclasses import dataclass
+
+from keypost.errors import NotifierUnavailable
+from keypost.letters import OutboxEntry
+from keypost.ports import Clock, LetterWriter, Notifier, UnitOfWork
+
+_BATCH = 20
+
+
+@dataclass(frozen=True, slots=True)
+class SendLetters:
+    """Send the letters that are due.
+
+    A letter is taken, sent and ticked off in three steps, so a worker that dies
+    in between leaves it to be taken again; the notifier's idempotency key keeps
+    the recipient from getting it twice where the technology allows.
+    """
+
+    uow: UnitOfWork
+    writer: LetterWriter
+    notifier: Notifier
+    clock: Clock
+
+    async def __call__(self) -> int:
+        """Return how many letters were tried."""
+        entries = await self._take()
+        # Side by side, so that a notifier that hangs holds no letter beyond its own lease.
+        outcomes = await asyncio.gather(*(self._send(entry) for entry in entries))
+        for entry in outcomes:
+            await self._update(entry)
+        return len(entries)
+
+    async def _take(self) -> list[OutboxEntry]:
+        now = self.clock()
+        async with self.uow() as tx:
+            due = await tx.outbox.due(now, limit=_BATCH)
+            taken = [entry.taken(now) for entry in due]
+            for entry in taken:
+                await tx.outbox.update(entry)
+            if taken:
+                await tx.commit()
+        return taken
+
+    async def _send(self, entry: OutboxEntry) -> OutboxEntry:
+        try:
+            await self.notifier.send(self.writer.write(entry), idempotency_key=entry.id)
+        except NotifierUnavailable as fact:
+            return entry.failed(str(fact), now=self.clock())
+        return entry.sent(self.clock())
+
+    async def _update(self, entry: OutboxEntry) -> None:
+        async with self.uow() as tx:
+            await tx.outbox.update(entry)
+            await tx.commit()

@@ -1,0 +1,140 @@
+"""Give what was paid for, once, and everything that follows from it in one commit."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from keypost.billing import Checkout, CheckoutState, Payment, Receipt, Session, paid_until
+from keypost.credentials import CredentialDeriver, dovecot_digest
+from keypost.errors import CheckoutNotFound, PaymentProviderUnavailable
+from keypost.mailbox import Mailbox
+from keypost.ports import CheckoutGateway, Clock, MailboxIndex, Transaction, UnitOfWork
+from keypost.receiving import MailUser, ReceiveTerms
+
+
+@dataclass(frozen=True, slots=True)
+class Provision:
+    """Write a paid mailbox into the receive tables: *active* means *provisioned*."""
+
+    credentials: CredentialDeriver
+    terms: ReceiveTerms
+    clock: Clock
+
+    async def __call__(self, tx: Transaction, mailbox: Mailbox, until: datetime) -> None:
+        """Write the mailbox's row and its domain's; the caller commits."""
+        login = self.credentials.derive(mailbox)
+        user = MailUser(
+            login=mailbox.username,
+            email=f"{mailbox.username}@{self.terms.mail_domain}",
+            password=dovecot_digest(login.password),
+            maildir=f"{self.terms.mail_domain}/{mailbox.username}",
+            enabled=mailbox.revoked_at is None,
+            valid_until=until,
+            grace_until=until + self.terms.grace,
+            quota_bytes=self.terms.quota_bytes,
+        )
+        await tx.receiving.put_domain(self.terms.mail_domain)
+        await tx.receiving.put(user, now=self.clock())
+
+
+@dataclass(frozen=True, slots=True)
+class SettleCheckout:
+    """Credit a checkout from the provider's current object, never from a claim about it.
+
+    May run any number of times, from any cause: a payment is credited once.
+    """
+
+    uow: UnitOfWork
+    gateway: CheckoutGateway
+    provision: Provision
+
+    async def __call__(self, session_id: str) -> Mailbox:
+        """Return the session's mailbox as it is now.
+
+        Raise CheckoutNotFound, PaymentProviderUnavailable.
+        """
+        session = await self.gateway.look_up(session_id)
+        async with self.uow() as tx:
+            checkout = await tx.checkouts.by_session(self.gateway.provider, session_id)
+            mailbox = await self._apply(tx, checkout, session)
+            await tx.commit()
+        return mailbox
+
+    async def _apply(self, tx: Transaction, checkout: Checkout, session: Session) -> Mailbox:
+        mailbox = await tx.mailboxes.get(checkout.mailbox_id)
+        if session.receipt is not None:
+            return await self._credit(tx, checkout, mailbox, session.receipt)
+        if session.state is CheckoutState.ENDED and checkout.state is CheckoutState.OPEN:
+            await tx.checkouts.update(checkout.moved(CheckoutState.ENDED))
+        return mailbox
+
+    async def _credit(
+        self, tx: Transaction, checkout: Checkout, mailbox: Mailbox, receipt: Receipt
+    ) -> Mailbox:
+        payment = Payment(
+            provider=checkout.provider,
+            receipt=receipt,
+            mailbox_id=mailbox.id,
+            checkout_id=checkout.id,
+            months=checkout.offer.months,
+        )
+        if not await tx.payments.record(payment):
+            return mailbox
+        await tx.checkouts.update(checkout.moved(CheckoutState.PAID))
+        until = paid_until(await tx.payments.of(mailbox.id))
+        mailbox = mailbox.paid(until)
+        await tx.mailboxes.update(mailbox)
+        if until is not None:
+            await self.provision(tx, mailbox, until)
+        return mailbox
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciled:
+    """What a reconciliation looked at: open checkouts, and those it could not ask about."""
+
+    asked: int
+    unanswered: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReconcileCheckouts:
+    """Ask the provider about every open checkout, without waiting to be told."""
+
+    index: MailboxIndex
+    settle: SettleCheckout
+
+    async def __call__(self) -> Reconciled:
+        """Settle what was paid or has ended; an unanswered question is asked again next time."""
+        sessions = await self.index.open_sessions()
+        unanswered = 0
+        for session_id in sessions:
+            try:
+                await self.settle(session_id)
+            except (PaymentProviderUnavailable, CheckoutNotFound):
+                unanswered += 1
+        return Reconciled(asked=len(sessions), unanswered=unanswered)
+
+
+@dataclass(frozen=True, slots=True)
+class RepairReceiveTables:
+    """Write the receive tables anew from the mailboxes.
+
+    They are a file of their own, and a crash between two files may leave the
+    second one behind the first (a commit over attached SQLite databases in WAL
+    mode is atomic per file). Runs at start, before mail is taken.
+    """
+
+    uow: UnitOfWork
+    provision: Provision
+
+    async def __call__(self) -> int:
+        """Return how many mailboxes were written."""
+        async with self.uow() as tx:
+            mailboxes: Sequence[Mailbox] = await tx.mailboxes.paid()
+            await tx.receiving.put_domain(self.provision.terms.mail_domain)
+            for mailbox in mailboxes:
+                if mailbox.paid_until is not None:
+                    await self.provision(tx, mailbox, mailbox.paid_until)
+            await tx.commit()
+        return len(mailboxes)
