@@ -1,0 +1,1 @@
+"""Payment providers: where checkouts are opened and asked about."""

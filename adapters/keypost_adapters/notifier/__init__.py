@@ -1,0 +1,1 @@
+"""Notifiers: how letters reach people."""
