@@ -1,0 +1,1 @@
+"""How the ``keypost`` command speaks: to people, to pipes, to programs."""
