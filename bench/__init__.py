@@ -1,0 +1,1 @@
+"""Measurements of a running server, from outside: ``make bench``."""

@@ -1,0 +1,5 @@
+"""``python -m keypostd``."""
+
+from keypostd.cli import main
+
+main()

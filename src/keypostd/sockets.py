@@ -1,0 +1,36 @@
+"""Ports, taken before anything else starts."""
+
+import errno
+import socket
+
+from keypostd.environment import SettingsInvalid
+from keypostd.settings import Address
+
+_BACKLOG = 1024
+
+
+def listen(address: Address, *, setting: str) -> socket.socket:
+    """Take a port; raise SettingsInvalid with the setting's name where it cannot be had."""
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((address.host, address.port))
+        listener.listen(_BACKLOG)
+    except OSError as error:
+        listener.close()
+        raise SettingsInvalid(f"{setting}: {_why(address, error)}") from None
+    return listener
+
+
+def _why(address: Address, error: OSError) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return f"{address} is taken by another program; name a free one with this variable"
+    return f"cannot listen on {address} ({error.strerror})"
+
+
+def free_port() -> int:
+    """Return a loopback port that is free now."""
+    with listen(Address("127.0.0.1", 0), setting="") as listener:
+        port: int = listener.getsockname()[1]
+    return port
