@@ -19,9 +19,19 @@ class Agent:
     def __init__(self, port: int) -> None:
         self._port = port
         self._key = SigningKey.generate()
-        blob = _string(b"ssh-ed25519") + _string(bytes(self._key.verify_key))
-        self._blob = blob
-        self.line = "ssh-ed25519 " + base64.b64encode(blob).decode()
+
+    def become(self, other: "Agent") -> None:
+        """Use another agent's key from now on."""
+        self._key = other._key  # noqa: SLF001 - of the same class
+
+    @property
+    def _blob(self) -> bytes:
+        return _string(b"ssh-ed25519") + _string(bytes(self._key.verify_key))
+
+    @property
+    def line(self) -> str:
+        """The public key as OpenSSH writes it."""
+        return "ssh-ed25519 " + base64.b64encode(self._blob).decode()
 
     async def connect(self) -> None:
         """Open the connection."""

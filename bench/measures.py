@@ -21,7 +21,7 @@ DELIVERIES = 30
 
 async def paid_agents(server: Server) -> list[Agent]:
     """Return connected agents, each with a mailbox that is paid for."""
-    agents = [Agent(server.http) for _ in range(CONNECTIONS)]
+    agents = [Agent(server.ports.http) for _ in range(CONNECTIONS)]
     for agent in agents:
         await agent.connect()
         link = (await agent.claim())["payment_url"]
@@ -76,7 +76,7 @@ def _rates(rates: tuple[float, float]) -> str:
 
 async def claim(server: Server) -> str:
     """Claim with new keys: challenge, claim, checkout, letter in the outbox."""
-    agents = [Agent(server.http) for _ in range(CONNECTIONS * CLAIMS_EACH)]
+    agents = [Agent(server.ports.http) for _ in range(CONNECTIONS * CLAIMS_EACH)]
     lanes = [agents[lane::CONNECTIONS] for lane in range(CONNECTIONS)]
 
     async def lane_of(own: Sequence[Agent]) -> None:
@@ -111,7 +111,7 @@ async def list_messages(server: Server, agent: Agent) -> str:
 
 
 def _fill(server: Server, address: str, count: int) -> None:
-    with smtplib.SMTP("127.0.0.1", server.smtp) as smtp:
+    with smtplib.SMTP("127.0.0.1", server.ports.smtp) as smtp:
         for number in range(count):
             smtp.sendmail("a@example.org", address, _mail(number))
 
@@ -127,8 +127,8 @@ def delivery_to_idle(server: Server, access: dict[str, Any]) -> str:
     """Time from SMTP's 250 to IMAP's IDLE notice, both seen by one client on loopback."""
     delays = []
     with (
-        IMAPClient("127.0.0.1", server.imap, ssl=False) as imap,
-        smtplib.SMTP("127.0.0.1", server.smtp) as smtp,
+        IMAPClient("127.0.0.1", server.ports.imap, ssl=False) as imap,
+        smtplib.SMTP("127.0.0.1", server.ports.smtp) as smtp,
     ):
         imap.login(access["username"], access["password"])
         imap.select_folder("INBOX")

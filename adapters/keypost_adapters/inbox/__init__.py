@@ -1,0 +1,1 @@
+"""Inboxes: where received mail is read."""

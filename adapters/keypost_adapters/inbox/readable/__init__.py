@@ -1,0 +1,1 @@
+"""A raw message as readable fields, whatever a stranger put into it."""
