@@ -57,6 +57,14 @@ class MailboxIndex(Protocol):
         ...
 
 
+class LetterQueue(Protocol):
+    """Tells how far behind the letters are, for whoever watches over the service."""
+
+    async def oldest_owed_letter(self) -> datetime | None:
+        """Return when the longest waiting letter was due; None where none waits."""
+        ...
+
+
 class MailboxStore(Protocol):
     """Keeps mailboxes. Laws: one mailbox a holder, one a username, one a token digest."""
 

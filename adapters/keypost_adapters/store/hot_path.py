@@ -20,12 +20,13 @@ from sqlmodel import SQLModel
 
 from keypost.billing import Checkout, CheckoutState
 from keypost.errors import ChallengeUsed, StoreBusy
+from keypost.letters import LetterState
 from keypost.mailbox import Mailbox
 from keypost.ports import Clock
 from keypost.receiving import MailUser
 from keypost_adapters.store import rows
 from keypost_adapters.store.dialect import CONSUME_NONCES, DIALECT, FORGET_NONCES
-from keypost_adapters.store.tables import CheckoutRow, MailboxRow, MailDomainRow, MailUserRow
+from keypost_adapters.store.tables import CheckoutRow, MailboxRow, MailDomainRow, MailUserRow, OutboxRow
 
 _FORGET_EVERY = timedelta(minutes=1)
 
@@ -35,11 +36,13 @@ Row = TypeVar("Row", bound=SQLModel)
 class _Lookup(Generic[Row]):
     """A compiled query by some columns, and what makes SQLite's values ours again."""
 
-    def __init__(self, table: type[Row], *by: str, order_by: str | None = None) -> None:
+    def __init__(
+        self, table: type[Row], *by: str, order_by: str | None = None, limit: int = -1
+    ) -> None:
         columns = inspect(table).local_table.c
         query = select(inspect(table).local_table).where(*(columns[name] == "" for name in by))
-        query = query.order_by(columns[order_by]) if order_by else query
-        self.sql = str(query.compile(dialect=DIALECT))
+        query = query.order_by(columns[order_by] if order_by else None)
+        self.sql = str(query.compile(dialect=DIALECT)) + (f" LIMIT {limit}" if limit > 0 else "")
         self._columns = [
             (column.name, _result_processor(column) or _as_it_is) for column in columns
         ]
@@ -65,6 +68,7 @@ _HELD_BY = _Lookup(MailboxRow, "holder")
 _WITH_TOKEN = _Lookup(MailboxRow, "token_digest")
 _OPEN_CHECKOUT = _Lookup(CheckoutRow, "mailbox_id", "state")
 _OPEN_CHECKOUTS = _Lookup(CheckoutRow, "state", order_by="created_at")
+_QUEUED_LETTERS = _Lookup(OutboxRow, "state", order_by="due_at", limit=1)
 _DOMAIN = _Lookup(MailDomainRow, "domain")
 _USER_BY_EMAIL = _Lookup(MailUserRow, "email")
 _USER_BY_LOGIN = _Lookup(MailUserRow, "login")
@@ -95,6 +99,11 @@ class SqliteIndex:
         """List the open checkouts' sessions."""
         found = await self._all(_OPEN_CHECKOUTS, CheckoutState.OPEN.value)
         return [row.session_id for row in found if row.session_id]
+
+    async def oldest_owed_letter(self) -> datetime | None:
+        """Return since when the longest waiting letter has been due or tried."""
+        row = await self._first(_QUEUED_LETTERS, LetterState.QUEUED.value)
+        return row.due_at if row else None
 
     async def serves(self, domain: str) -> bool:
         """Say whether mail for the domain is received here."""

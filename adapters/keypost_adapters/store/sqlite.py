@@ -1,7 +1,7 @@
 """Two SQLite files opened as one store: the database, and the receive tables beside it."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,9 +27,12 @@ class SqliteStore:
 
 
 @asynccontextmanager
-async def open_sqlite(database: Path, lookup: Path, *, clock: Clock) -> AsyncIterator[SqliteStore]:
+async def open_sqlite(
+    database: Path, lookup: Path, *, clock: Clock, letter_owed: Callable[[], None] = lambda: None
+) -> AsyncIterator[SqliteStore]:
     """Open a migrated store and close it at the end.
 
+    ``letter_owed`` is called after each commit that put a letter into the outbox.
     ``lookup`` stays open for as long as this process lives, which keeps the
     shared-memory file there that a reader without write access needs (WAL).
     """
@@ -38,7 +41,9 @@ async def open_sqlite(database: Path, lookup: Path, *, clock: Clock) -> AsyncIte
     async with _connection(database, lookup) as reader, _connection(database, lookup) as writer:
         nonces = SqliteNonceStore(writer, writing=writing, clock=clock)
         try:
-            yield SqliteStore(SqlUnitOfWork(engine, writing), nonces, SqliteIndex(reader))
+            yield SqliteStore(
+                SqlUnitOfWork(engine, writing, letter_owed), nonces, SqliteIndex(reader)
+            )
         finally:
             await nonces.close()
             await engine.dispose()

@@ -129,12 +129,14 @@ class SqlNonceStore:
 
 
 class SqlOutbox:
-    """Outbox over SQL."""
+    """Outbox over SQL. ``has_new`` says whether an entry was added."""
 
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
+        self.has_new = False
 
     async def add(self, entry: OutboxEntry) -> None:
+        self.has_new = True
         self._session.add(rows.outbox_row(entry))
         await self._session.flush()
 

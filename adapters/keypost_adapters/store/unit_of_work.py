@@ -1,7 +1,7 @@
 """UnitOfWork over SQLAlchemy: one change, one transaction."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -23,8 +23,9 @@ from keypost_adapters.store.stores import (
 class SqlTransaction:
     """Transaction over one session."""
 
-    def __init__(self, session: AsyncSession) -> None:
+    def __init__(self, session: AsyncSession, letter_owed: Callable[[], None]) -> None:
         self._session = session
+        self._letter_owed = letter_owed
         self.mailboxes = SqlMailboxStore(session)
         self.checkouts = SqlCheckoutStore(session)
         self.payments = SqlPaymentLedger(session)
@@ -33,8 +34,10 @@ class SqlTransaction:
         self.receiving = SqlReceiveTable(session)
 
     async def commit(self) -> None:
-        """Make the change durable."""
+        """Make the change durable, and tell of a letter in it."""
         await self._session.commit()
+        if self.outbox.has_new:
+            self._letter_owed()
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,17 +46,19 @@ class SqlUnitOfWork:
 
     ``writing`` is held for as long as a transaction is open: SQLite has one
     writer, and a fair queue in this process beats polling for its lock.
+    ``letter_owed`` is called after a commit that put a letter into the outbox.
     """
 
     engine: AsyncEngine
     writing: asyncio.Lock
+    letter_owed: Callable[[], None]
 
     @asynccontextmanager
     async def __call__(self) -> AsyncIterator[SqlTransaction]:
         """Open a transaction; raise StoreBusy where another process holds the database."""
         async with self.writing, AsyncSession(self.engine, expire_on_commit=False) as session:
             try:
-                yield SqlTransaction(session)
+                yield SqlTransaction(session, self.letter_owed)
             except OperationalError as error:
                 raise _fact_of(error) from error
 
