@@ -165,12 +165,23 @@ class ReceiveDirectory(Protocol):
 class Transaction(Protocol):
     """The stores, inside one change. Leaving without ``commit()`` undoes everything."""
 
-    mailboxes: MailboxStore
-    checkouts: CheckoutStore
-    payments: PaymentLedger
-    nonces: NonceStore
-    outbox: Outbox
-    receiving: ReceiveTable
+    @property
+    def mailboxes(self) -> MailboxStore: ...
+
+    @property
+    def checkouts(self) -> CheckoutStore: ...
+
+    @property
+    def payments(self) -> PaymentLedger: ...
+
+    @property
+    def nonces(self) -> NonceStore: ...
+
+    @property
+    def outbox(self) -> Outbox: ...
+
+    @property
+    def receiving(self) -> ReceiveTable: ...
 
     async def commit(self) -> None:
         """Make the change durable; what was written is on disk when this returns."""

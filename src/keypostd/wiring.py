@@ -10,7 +10,8 @@ from functools import partial
 from typing import Any
 
 import structlog
-from keypost_adapters.http.app import PublicFace, UseCases, create_app
+from keypost_adapters.http.app import UseCases, create_app
+from keypost_adapters.http.face import PublicFace
 
 from keypost.billing import Offer
 from keypost.credentials import CredentialDeriver

@@ -8,6 +8,7 @@ import smtplib
 import time
 from collections.abc import Callable
 from email.message import EmailMessage
+from email.utils import formatdate, make_msgid
 from pathlib import Path
 from typing import TypeVar
 
@@ -63,6 +64,8 @@ def send_code(code: str, *, to: str, server: Address, screen: Screen) -> None:
     message["From"] = "Example Shop <no-reply@shop.example>"
     message["To"] = to
     message["Subject"] = "Your sign-in code"
+    message["Date"] = formatdate()
+    message["Message-ID"] = make_msgid(domain="shop.example")
     message.set_content(f"Hello,\n\nyour sign-in code is {code}.\n\nIt is good for ten minutes.\n")
     with smtplib.SMTP(server.host, server.port, timeout=_SECONDS) as smtp:
         for line in ("EHLO shop.example", "MAIL FROM:<no-reply@shop.example>", f"RCPT TO:<{to}>"):
@@ -79,7 +82,7 @@ def _talk(smtp: smtplib.SMTP, line: str, screen: Screen) -> None:
 
 def _show(answer: tuple[int, bytes], screen: Screen) -> None:
     code, text = answer
-    screen.answer(f"< {code} {text.decode(errors='replace').splitlines()[-1]}")
+    screen.answer(f"< {code} {text.decode(errors='replace').splitlines()[0]}")
     if code != 250:  # noqa: PLR2004 - RFC 5321 section 4.2.2
         raise StepFailed(f"the mail server answered {code}")
 

@@ -1,0 +1,1 @@
+"""Receiving mail: the embedded stack of local mode."""
