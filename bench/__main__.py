@@ -19,12 +19,11 @@ async def measure(server: Server) -> None:
     for line in await measures.challenge_and_resolve(server, agents):
         print(line)
     print(await measures.claim(server))
-    print(await measures.list_messages(server, agents[0]))
-    access = await agents[1].resolve(await agents[1].challenge())
-    print(await asyncio.to_thread(measures.delivery_to_idle, server, access))
-    print(f"memory at the end    {server.resident_megabytes():8,.0f} MB")
     for agent in agents:
         agent.close()
+    print(await measures.list_messages(server, agents[0]))
+    print(await measures.delivery_to_idle(server, agents[1]))
+    print(f"memory at the end    {server.resident_megabytes():8,.0f} MB")
 
 
 def main() -> None:

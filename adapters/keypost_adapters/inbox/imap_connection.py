@@ -55,6 +55,9 @@ class ImapConnection:
                 ssl_context=server.context,
                 timeout=SocketTimeout(connect=seconds, read=seconds),
             )
+            # imapclient writes a command in pieces; Nagle's algorithm would hold
+            # the second until the server's delayed acknowledgement, 40 ms later.
+            client.socket().setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         connection = cls(client)
         try:
             connection._log_in(server, login, by=by)
