@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 
 from alembic import context
-from sqlalchemy import Connection, create_engine
+from sqlalchemy import URL, Connection, create_engine
 
 from keypost_adapters.store.sqlite import prepare
 from keypost_adapters.store.tables import metadata
@@ -29,7 +29,7 @@ def run(connection: Connection) -> None:
 def run_from_environment() -> None:
     database = Path(os.environ.get("DATABASE_DSN", "keypost.db"))
     lookup = Path(os.environ.get("LOOKUP_DSN", str(database.with_name("lookup.db"))))
-    engine = create_engine(f"sqlite:///{database}")
+    engine = create_engine(URL.create("sqlite", database=str(database)))
     prepare(engine, lookup)
     with engine.connect() as connection:
         run(connection)

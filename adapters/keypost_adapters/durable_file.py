@@ -2,12 +2,14 @@
 
 import os
 from pathlib import Path
+from secrets import token_hex
 
 
 def write_durably(path: Path, content: bytes) -> None:
     """Replace ``path`` (mode 0600) with the content; it is on disk when this returns."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    descriptor = os.open(part, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
+    # A name of its own, so that two who write the same file do not share a part.
+    part = path.with_name(f".{path.name}.{token_hex(8)}.part")
+    descriptor = os.open(part, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "wb") as file:
         file.write(content)
         file.flush()

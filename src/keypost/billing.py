@@ -3,7 +3,7 @@
 from calendar import monthrange
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime, time
 from enum import Enum
 from typing import Self
 
@@ -102,10 +102,15 @@ def paid_until(payments: Iterable[Payment]) -> datetime | None:
     result does not depend on the order in which payments became known.
     """
     until: datetime | None = None
+    start, months = datetime.min.replace(tzinfo=UTC), 0
     for payment in sorted(payments, key=_paid_order):
         paid_at = payment.receipt.paid_at
-        start = paid_at if until is None else max(until, paid_at)
-        until = add_months(start, payment.months)
+        if until is None or paid_at > until:
+            start, months = paid_at, 0
+        months += payment.months
+        # Counted from where the unbroken time began, so that a 31st that became
+        # a 28th in February is a 31st again in March.
+        until = add_months(start, months)
     return until
 
 
@@ -114,7 +119,14 @@ def _paid_order(payment: Payment) -> tuple[datetime, str, str]:
 
 
 def add_months(start: datetime, months: int) -> datetime:
-    """Return the same day and time ``months`` later, or that month's last day where it is shorter."""
+    """Return the same day and time ``months`` later, or that month's end where it is shorter.
+
+    A later start never gives an earlier result.
+    """
     years, month0 = divmod(start.month - 1 + months, 12)
     year, month = start.year + years, month0 + 1
-    return start.replace(year=year, month=month, day=min(start.day, monthrange(year, month)[1]))
+    last_day = monthrange(year, month)[1]
+    if start.day <= last_day:
+        return start.replace(year=year, month=month)
+    end_of_day = time(23, 59, 59, 999999, tzinfo=start.tzinfo)
+    return datetime.combine(start.replace(year=year, month=month, day=last_day), end_of_day)

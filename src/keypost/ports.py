@@ -52,8 +52,8 @@ class MailboxIndex(Protocol):
         """Return the mailbox's OPEN checkout."""
         ...
 
-    async def open_sessions(self) -> Sequence[str]:
-        """Return the session ids of all OPEN checkouts, the oldest first."""
+    async def open_sessions(self, provider: str) -> Sequence[str]:
+        """Return the session ids of a provider's OPEN checkouts, the oldest first."""
         ...
 
 

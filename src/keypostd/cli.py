@@ -1,12 +1,12 @@
 """The ``keypostd`` command."""
 
-import asyncio
 import os
 import sys
 import tempfile
 from pathlib import Path
 from typing import Annotated, NoReturn
 
+import uvloop
 from cyclopts import App, Parameter
 
 from keypostd.environment import SettingsInvalid, read_environment
@@ -40,9 +40,9 @@ def up(*, demo: Annotated[bool, Parameter(negative="")] = False, walk: bool = Tr
 
     variables = read_environment(os.environ, Path.cwd())
     if not demo:
-        return asyncio.run(run_up(variables, walk=walk))
+        return uvloop.run(run_up(variables, walk=walk))
     with tempfile.TemporaryDirectory(prefix="keypost-demo-") as folder:
-        return asyncio.run(run_demo(variables, Path(folder)))
+        return uvloop.run(run_demo(variables, Path(folder)))
 
 
 @app.command
@@ -53,7 +53,7 @@ def serve() -> int:
     settings = Settings.parse(read_environment(os.environ, Path.cwd()))
     from keypostd.serve import run_serve  # noqa: PLC0415 - wrong settings are told at once
 
-    return asyncio.run(run_serve(settings))
+    return uvloop.run(run_serve(settings))
 
 
 @app.command

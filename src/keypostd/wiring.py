@@ -10,8 +10,6 @@ from functools import partial
 from typing import Any
 
 import structlog
-from keypost_adapters.http.app import UseCases, create_app
-from keypost_adapters.http.face import PublicFace
 
 from keypost.billing import Offer
 from keypost.credentials import CredentialDeriver
@@ -37,6 +35,8 @@ from keypost.use_cases.settle_checkout import (
     SettleCheckout,
 )
 from keypost_adapters.checkout.mock import MockCheckout
+from keypost_adapters.http.app import UseCases, create_app
+from keypost_adapters.http.face import PublicFace
 from keypost_adapters.inbox.imap import ImapInbox
 from keypost_adapters.keys.nacl import verify_ed25519
 from keypost_adapters.letters.jinja import JinjaLetterWriter
@@ -91,35 +91,23 @@ async def _wire(settings: Settings, *, store: SqliteStore, inbox: ImapInbox, bel
         settings.edproof_hmac_secret.get_secret_value().encode(), settings.public_base_url
     )
     prove = _proof(settings, challenges, clock)
-
     beside = settings.database_dsn.parent
     gateway = MockCheckout(beside / "mock-checkout", settings.public_base_url, clock)
     notifier = LogNotifier(beside / "letters")
 
-    terms = ReceiveTerms(
-        mail_domain=settings.mail_domain,
-        grace=timedelta(days=settings.grace_days),
-        quota_bytes=settings.mailbox_quota_mb * _MEGABYTE,
-    )
-    provision = Provision(credentials, terms, clock)
+    provision = Provision(credentials, _terms(settings), clock)
     settle = SettleCheckout(store.uow, gateway, provision)
     refresh = RefreshCheckout(store.index, settle, clock)
-    payment = RequestPayment(
-        uow=store.uow,
-        gateway=gateway,
-        mail_link=MailPaymentLink(clock, random, settings.mail_domain),
-        offer=Offer(settings.mailbox_price_cents, _CURRENCY),
-        clock=clock,
-        random=random,
-    )
+    mail_link = MailPaymentLink(clock, random, settings.mail_domain)
+    offer = Offer(settings.mailbox_price_cents, _CURRENCY)
+    payment = RequestPayment(store.uow, gateway, mail_link, offer, clock, random)
+    make = MakeMailbox(clock, random, credentials)
     open_mailbox = OpenMailbox(store.index, credentials, clock)
     resolve_token = ResolveToken(store.index, open_mailbox)
 
     cases = UseCases(
         issue_challenge=IssueChallenge(challenges, clock, random),
-        claim=ClaimMailbox(
-            prove, refresh, store.uow, MakeMailbox(clock, random, credentials), payment
-        ),
+        claim=ClaimMailbox(prove, refresh, store.uow, make, payment),
         renew=RenewMailbox(prove, refresh, store.uow, payment),
         resolve_access=ResolveAccess(prove, store.nonces, store.index, open_mailbox),
         resolve_token=resolve_token,
@@ -141,10 +129,15 @@ async def _wire(settings: Settings, *, store: SqliteStore, inbox: ImapInbox, bel
     _log.info("receive_tables_written", mailboxes=repaired)
     send = SendLetters(store.uow, JinjaLetterWriter(), notifier, clock)
     reconcile = ReconcileCheckouts(store.index, settle)
-    return Service(
-        app=app,
-        workers=(partial(send_letters_forever, send, bell), partial(reconcile_forever, reconcile)),
-        directory=store.index,
+    workers = partial(send_letters_forever, send, bell), partial(reconcile_forever, reconcile)
+    return Service(app, workers, directory=store.index)
+
+
+def _terms(settings: Settings) -> ReceiveTerms:
+    return ReceiveTerms(
+        mail_domain=settings.mail_domain,
+        grace=timedelta(days=settings.grace_days),
+        quota_bytes=settings.mailbox_quota_mb * _MEGABYTE,
     )
 
 

@@ -83,7 +83,7 @@ async def test_a_restarted_server_is_not_noticed(stage: ImapStage) -> None:
 async def test_an_old_password_opens_nothing_after_a_change(stage: ImapStage) -> None:
     stage.deliver(LETTER)
     assert await subjects(stage) == ["hello"]
-    newer = replace(stage, login=replace(stage.login, password="another"))  # noqa: S106
+    newer = replace(stage, login=replace(stage.login, password="another"))
     stage.server.put_user(newer.login.username, newer.login.password)
     assert await asyncio.wait_for(when_let_in(newer), timeout=5) == ["hello"]
     with pytest.raises(InboxUnavailable, match="refused the mailbox's login"):

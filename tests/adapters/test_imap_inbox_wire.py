@@ -13,7 +13,7 @@ from keypost.credentials import Credentials
 from keypost.errors import InboxUnavailable
 from keypost_adapters.inbox.imap import ImapInbox
 
-LOGIN = Credentials(username="mbx_a", password="secret", access_token="unused")  # noqa: S106
+LOGIN = Credentials(username="mbx_a", password="secret", access_token="unused")
 Answer = bytes | None
 """What is sent for a command; None hangs, an empty one hangs up."""
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Coroutine[None, None, None]]

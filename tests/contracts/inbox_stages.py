@@ -85,4 +85,4 @@ async def imap_stage(server: Dovecot) -> AsyncIterator[ImapStage]:
 
 def a_login() -> Credentials:
     name = f"mbx_user{next(_users)}"
-    return Credentials(username=name, password=f"secret-of-{name}", access_token="unused")  # noqa: S106
+    return Credentials(username=name, password=f"secret-of-{name}", access_token="unused")

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from sqlalchemy import Executable
+from sqlalchemy import UpdateBase
 from sqlalchemy.dialects.sqlite import dialect as sqlite_dialect
 from sqlalchemy.dialects.sqlite import insert
 from sqlmodel import SQLModel
@@ -42,14 +42,14 @@ def set_up_connection(lookup: Path) -> Sequence[str]:
     )
 
 
-def insert_new(table: type[SQLModel], values: Sequence[Mapping[str, object]]) -> Executable:
+def insert_new(table: type[SQLModel], values: Sequence[Mapping[str, object]]) -> UpdateBase:
     """Insert the rows that break no constraint; the row count tells how many those were."""
     return insert(table).values(list(values)).on_conflict_do_nothing()
 
 
 def insert_or_update(
     table: type[SQLModel], values: Mapping[str, object], *, key: str, keep: Iterable[str]
-) -> Executable:
+) -> UpdateBase:
     """Insert a row, or bring the row with the same ``key`` up to date except for ``keep``."""
     kept = {key, *keep}
     changed = {name: value for name, value in values.items() if name not in kept}

@@ -26,7 +26,13 @@ from keypost.ports import Clock
 from keypost.receiving import MailUser
 from keypost_adapters.store import rows
 from keypost_adapters.store.dialect import CONSUME_NONCES, DIALECT, FORGET_NONCES
-from keypost_adapters.store.tables import CheckoutRow, MailboxRow, MailDomainRow, MailUserRow, OutboxRow
+from keypost_adapters.store.tables import (
+    CheckoutRow,
+    MailboxRow,
+    MailDomainRow,
+    MailUserRow,
+    OutboxRow,
+)
 
 _FORGET_EVERY = timedelta(minutes=1)
 
@@ -67,7 +73,7 @@ def _as_it_is(value: Any) -> Any:  # noqa: ANN401
 _HELD_BY = _Lookup(MailboxRow, "holder")
 _WITH_TOKEN = _Lookup(MailboxRow, "token_digest")
 _OPEN_CHECKOUT = _Lookup(CheckoutRow, "mailbox_id", "state")
-_OPEN_CHECKOUTS = _Lookup(CheckoutRow, "state", order_by="created_at")
+_OPEN_CHECKOUTS = _Lookup(CheckoutRow, "state", "provider", order_by="created_at")
 _QUEUED_LETTERS = _Lookup(OutboxRow, "state", order_by="due_at", limit=1)
 _DOMAIN = _Lookup(MailDomainRow, "domain")
 _USER_BY_EMAIL = _Lookup(MailUserRow, "email")
@@ -95,9 +101,9 @@ class SqliteIndex:
         row = await self._first(_OPEN_CHECKOUT, mailbox_id, CheckoutState.OPEN.value)
         return rows.checkout_of(row) if row else None
 
-    async def open_sessions(self) -> Sequence[str]:
-        """List the open checkouts' sessions."""
-        found = await self._all(_OPEN_CHECKOUTS, CheckoutState.OPEN.value)
+    async def open_sessions(self, provider: str) -> Sequence[str]:
+        """List the sessions of a provider's open checkouts."""
+        found = await self._all(_OPEN_CHECKOUTS, CheckoutState.OPEN.value, provider)
         return [row.session_id for row in found if row.session_id]
 
     async def oldest_owed_letter(self) -> datetime | None:

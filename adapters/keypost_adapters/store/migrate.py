@@ -9,7 +9,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, create_engine
+from sqlalchemy import URL, Connection, create_engine
 from sqlalchemy.pool import NullPool
 
 from keypost_adapters.store.sqlite import prepare
@@ -47,7 +47,8 @@ def pending(database: Path, lookup: Path) -> bool:
 @contextmanager
 def _connected(database: Path, lookup: Path) -> Iterator[Connection]:
     _create_private(database)
-    engine = create_engine(f"sqlite:///{database}", poolclass=NullPool)
+    _create_private(lookup)
+    engine = create_engine(URL.create("sqlite", database=str(database)), poolclass=NullPool)
     prepare(engine, lookup)
     try:
         with engine.connect() as connection:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import aiosqlite
-from sqlalchemy import event
+from sqlalchemy import URL, event
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from keypost.ports import Clock
@@ -50,7 +50,12 @@ async def open_sqlite(
 
 
 def _engine(database: Path, lookup: Path) -> AsyncEngine:
-    engine = create_async_engine(f"sqlite+aiosqlite:///{database}", pool_size=1, max_overflow=0)
+    engine = create_async_engine(
+        # Not written as a URL: a path may hold what a URL gives a meaning to.
+        URL.create("sqlite+aiosqlite", database=str(database)),
+        pool_size=1,
+        max_overflow=0,
+    )
     prepare(engine.sync_engine, lookup)
     return engine
 

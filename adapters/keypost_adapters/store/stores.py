@@ -6,9 +6,8 @@ Nothing here depends on the database's dialect but the two statements of
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import CursorResult
+from sqlalchemy import UpdateBase
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -171,14 +170,13 @@ class SqlReceiveTable:
         self._session = session
 
     async def put_domain(self, domain: str) -> None:
-        await self._session.execute(insert_new(MailDomainRow, [{"domain": domain.lower()}]))
+        await self._session.exec(insert_new(MailDomainRow, [{"domain": domain.lower()}]))
 
     async def put(self, user: MailUser, *, now: datetime) -> None:
         values = rows.mail_user_values(user) | {"created_at": now, "updated_at": now}
         statement = insert_or_update(MailUserRow, values, key="login", keep=["created_at"])
-        await self._session.execute(statement)
+        await self._session.exec(statement)
 
 
-async def _inserted(session: AsyncSession, statement: Any) -> bool:  # noqa: ANN401
-    result = await session.execute(statement)
-    return isinstance(result, CursorResult) and result.rowcount == 1
+async def _inserted(session: AsyncSession, statement: UpdateBase) -> bool:
+    return (await session.exec(statement)).rowcount == 1

@@ -32,6 +32,8 @@ class RefreshCheckout:
         checkout = await self.index.open_checkout(mailbox.id) if mailbox else None
         if checkout is None or checkout.session is None:
             return
+        if checkout.provider != self.settle.gateway.provider:
+            return  # nobody here can ask; RequestPayment ends it
         if self.clock() >= checkout.created_at + _FRESH:
             await self.settle(checkout.session.session_id)
 
@@ -59,6 +61,9 @@ class RequestPayment:
         The letter with an already payable link is put into the outbox here.
         """
         checkout = await tx.checkouts.unsettled(mailbox.id)
+        if checkout is not None and checkout.provider != self.gateway.provider:
+            await tx.checkouts.update(checkout.moved(CheckoutState.ENDED))
+            checkout = None
         if checkout is not None and checkout.payable(self.clock()):
             await self.mail_link(tx, mailbox, checkout)
             return checkout

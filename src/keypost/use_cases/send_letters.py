@@ -28,9 +28,12 @@ class SendLetters:
         """Return how many letters were tried."""
         entries = await self._take()
         # Side by side, so that a notifier that hangs holds no letter beyond its own lease.
-        outcomes = await asyncio.gather(*(self._send(entry) for entry in entries))
-        for entry in outcomes:
-            await self._update(entry)
+        outcomes = await asyncio.gather(
+            *(self._deliver(entry) for entry in entries), return_exceptions=True
+        )
+        for outcome in outcomes:
+            if isinstance(outcome, BaseException):
+                raise outcome  # after the others are ticked off
         return len(entries)
 
     async def _take(self) -> list[OutboxEntry]:
@@ -44,14 +47,17 @@ class SendLetters:
                 await tx.commit()
         return taken
 
+    async def _deliver(self, entry: OutboxEntry) -> None:
+        outcome = await self._send(entry)
+        async with self.uow() as tx:
+            await tx.outbox.update(outcome)
+            await tx.commit()
+
     async def _send(self, entry: OutboxEntry) -> OutboxEntry:
         try:
             await self.notifier.send(self.writer.write(entry), idempotency_key=entry.id)
         except NotifierUnavailable as fact:
             return entry.failed(str(fact), now=self.clock())
+        except Exception as error:  # noqa: BLE001 - a letter that cannot be written is one to look at
+            return entry.failed(type(error).__name__, now=self.clock())
         return entry.sent(self.clock())
-
-    async def _update(self, entry: OutboxEntry) -> None:
-        async with self.uow() as tx:
-            await tx.outbox.update(entry)
-            await tx.commit()

@@ -53,12 +53,19 @@ class SettleCheckout:
 
         Raise CheckoutNotFound, PaymentProviderUnavailable.
         """
-        session = await self.gateway.look_up(session_id)
+        session = await self._look_up(session_id)
         async with self.uow() as tx:
             checkout = await tx.checkouts.by_session(self.gateway.provider, session_id)
             mailbox = await self._apply(tx, checkout, session)
             await tx.commit()
         return mailbox
+
+    async def _look_up(self, session_id: str) -> Session:
+        try:
+            return await self.gateway.look_up(session_id)
+        except CheckoutNotFound:
+            # A link that its provider has forgotten cannot be paid any more.
+            return Session(CheckoutState.ENDED)
 
     async def _apply(self, tx: Transaction, checkout: Checkout, session: Session) -> Mailbox:
         mailbox = await tx.mailboxes.get(checkout.mailbox_id)
@@ -106,12 +113,12 @@ class ReconcileCheckouts:
 
     async def __call__(self) -> Reconciled:
         """Settle what was paid or has ended; an unanswered question is asked again next time."""
-        sessions = await self.index.open_sessions()
+        sessions = await self.index.open_sessions(self.settle.gateway.provider)
         unanswered = 0
         for session_id in sessions:
             try:
                 await self.settle(session_id)
-            except (PaymentProviderUnavailable, CheckoutNotFound):
+            except PaymentProviderUnavailable:
                 unanswered += 1
         return Reconciled(asked=len(sessions), unanswered=unanswered)
 
