@@ -30,7 +30,7 @@ def test_the_demo_ends_with_the_code_from_http_and_from_imap(tmp_path: Path) -> 
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.count("the code in the mail:") == 2
-    assert done.stdout.count("your sign-in code is") == 2
+    assert done.stdout.count("\n   your sign-in code is") == 2
     assert list(tmp_path.iterdir()) == [], "the demo leaves nothing behind"
 
 
