@@ -33,7 +33,7 @@ class LogNotifier:
             raise NotifierUnavailable(
                 f"The letter could not be written: {error.strerror}."
             ) from error
-        _log.info("letter_written", to=letter.to.masked, subject=letter.subject, file=str(path))
+        _log.info("letter_written", to=letter.to.masked, file=str(path))
 
     def _write(self, path: Path, content: bytes) -> None:
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
