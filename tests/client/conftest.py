@@ -1,7 +1,5 @@
 """Keys made by the real tools, and an agent of the test's own."""
 
-# ruff: noqa: S603 - real programs, called with words of the test's own
-
 import os
 import signal
 import subprocess

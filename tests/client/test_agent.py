@@ -1,7 +1,5 @@
 """ssh-agent, the real one."""
 
-# ruff: noqa: S603 - real programs, called with words of the test's own
-
 import os
 import socket
 import subprocess

@@ -1,7 +1,5 @@
 """Which key it is: the same one tomorrow, or an error."""
 
-# ruff: noqa: S603 - real programs, called with words of the test's own
-
 import re
 import subprocess
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """The command, against a server on loopback."""
 
-# ruff: noqa: S603 - real programs, called with words of the test's own
-
 import json
 import os
 import pty

@@ -1,7 +1,5 @@
 """Private key files: what is read, and what is refused with a reason."""
 
-# ruff: noqa: S106, S603 - real programs, and passphrases that protect nothing
-
 import subprocess
 from pathlib import Path
 

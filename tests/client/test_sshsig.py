@@ -1,7 +1,5 @@
 """What the keys sign is what OpenSSH's own tool accepts."""
 
-# ruff: noqa: S603 - real programs, called with words of the test's own
-
 import base64
 import subprocess
 from collections.abc import Callable

@@ -80,7 +80,7 @@ class Dovecot:
         """Start and wait until the port answers."""
         command = [self.binary, "-F", "-c", str(self.root / "dovecot.conf")]
         # A process group of its own, so that its sessions can be ended with it.
-        self._process = subprocess.Popen(command, cwd=self.root, start_new_session=True)  # noqa: S603
+        self._process = subprocess.Popen(command, cwd=self.root, start_new_session=True)
         end = time.monotonic() + START_SECONDS
         while not self._answers():
             if self._process.poll() is not None or time.monotonic() > end:

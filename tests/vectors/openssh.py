@@ -47,9 +47,7 @@ class OpenSsh:
 
     def _run(self, *options: str, given: bytes = b"") -> bytes:
         command = [self.program, *options]
-        done = subprocess.run(  # noqa: S603 - the tests choose every word of it
-            command, input=given, capture_output=True, check=True, timeout=60
-        )
+        done = subprocess.run(command, input=given, capture_output=True, check=True, timeout=60)
         return done.stdout
 
 
