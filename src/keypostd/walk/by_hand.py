@@ -10,8 +10,8 @@ _LINE = "─" * 78
 
 _TEXT = """
 {line}
-Everything is up. The same by hand, in bash in another terminal, with nothing
-but ssh-keygen, curl and jq:
+Everything is up. The same by hand, in another terminal, with nothing but
+ssh-keygen and curl:
 
 url={url} smtp={smtp} imap={imap}
 
@@ -30,31 +30,34 @@ Ctrl-C stops it; nothing is lost.
 
 # The README holds the same lines; a test compares them and runs them.
 COMMANDS = r"""ssh-keygen -q -t ed25519 -N '' -f agent_key
+key=$(cut -d' ' -f1,2 agent_key.pub)
+
+# One field of a JSON answer.
+field() { sed -n 's/.*"'"$1"'":"\([^"]*\)".*/\1/p'; }
 
 # A proof of the key for one request: good once, for 30 seconds.
 proof() {
-  challenge=$(jq -n --rawfile key agent_key.pub '{public_key: $key}' |
-    curl -s $url/v1/auth/challenge --json @- | jq -r .challenge)
-  signature=$(printf %s "$challenge" | ssh-keygen -q -Y sign -n edproof -f agent_key)
-  jq -n --rawfile key agent_key.pub --arg challenge "$challenge" --arg signature "$signature" \
-    '{edproof: $key, challenge: $challenge, signature: $signature}'
+  challenge=$(curl -s $url/v1/auth/challenge -d "{\"public_key\": \"$key\"}" | field challenge)
+  signature=$(printf %s "$challenge" |
+    ssh-keygen -q -Y sign -n edproof -f agent_key | grep -v -e ----- | tr -d '\n')
+  printf '"edproof": "%s", "challenge": "%s", "signature": "%s"' "$key" "$challenge" "$signature"
 }
 
 # Claim the key's mailbox and pay for it; the link is in the letter as well.
-proof | jq '. + {billing_email: "owner@example.org"}' |
-  curl -s $url/v1/mailboxes/claim --json @- > mailbox.json
-curl -s "$(jq -r .payment_url mailbox.json)"
+curl -s $url/v1/mailboxes/claim -d "{$(proof), \"billing_email\": \"owner@example.org\"}" > mailbox.json
+curl -s "$(field payment_url < mailbox.json)"
 
 # What opens the mailbox: IMAP details and an access token.
-proof | jq '. + {protocol: "imap"}' | curl -s $url/v1/access/resolve --json @- > access.json
+curl -s $url/v1/access/resolve -d "{$(proof), \"protocol\": \"imap\"}" > access.json
+email=$(field email < access.json) token=$(field access_token < access.json)
 
 # A mail comes in …
 printf 'Subject: hello\r\n\r\nworld\r\n' |
-  curl -s smtp://$smtp --mail-from you@example.org --mail-rcpt "$(jq -r .email access.json)" -T -
+  curl -s smtp://$smtp --mail-from you@example.org --mail-rcpt "$email" -T -
 
 # … and is read over HTTP and over IMAP.
-jq '{access_token}' access.json | curl -s $url/v1/imap/messages --json @-
-curl -s "imap://$imap/INBOX;MAILINDEX=1" -u "$(jq -r '.username + ":" + .password' access.json)"
+curl -s $url/v1/imap/messages -d "{\"access_token\": \"$token\"}"
+curl -s "imap://$imap/INBOX;MAILINDEX=1" -u "$email:$(field password < access.json)"
 """
 
 
