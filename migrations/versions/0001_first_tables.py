@@ -36,11 +36,13 @@ def upgrade() -> None:
 
 
 def create_receive_tables() -> None:
+    # The two files do not commit together: a crash may have left this one done.
     op.create_table(
         "mail_domains",
         text("domain"),
         sa.PrimaryKeyConstraint("domain", name="pk_mail_domains"),
         schema="lookup",
+        if_not_exists=True,
     )
     op.create_table(
         "mail_users",
@@ -57,6 +59,7 @@ def create_receive_tables() -> None:
         sa.PrimaryKeyConstraint("login", name="pk_mail_users"),
         sa.UniqueConstraint("email", name="uq_mail_users_email"),
         schema="lookup",
+        if_not_exists=True,
     )
 
 
@@ -152,6 +155,7 @@ def create_outbox() -> None:
         text("facts"),
         time("created_at"),
         time("due_at"),
+        time("expires_at"),
         text("state"),
         number("attempts"),
         text("last_error"),
@@ -168,4 +172,4 @@ def downgrade() -> None:
     for table in ("outbox", "payments", "checkouts", "nonces", "mailboxes"):
         op.drop_table(table)
     for table in ("mail_users", "mail_domains"):
-        op.drop_table(table, schema="lookup")
+        op.drop_table(table, schema="lookup", if_exists=True)

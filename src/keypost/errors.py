@@ -223,3 +223,8 @@ class NotifierUnavailable(Unavailable):
 class StoreBusy(Unavailable):
     slug = "store_busy"
     title = "The database is busy"
+
+
+class StoreFailing(Unavailable):
+    slug = "store_failing"
+    title = "The database cannot be written"

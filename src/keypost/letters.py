@@ -29,7 +29,8 @@ class LetterState(Enum):
     QUEUED = "queued"
     SENDING = "sending"  # a worker holds it until ``due_at``; if that passes, the worker died
     SENT = "sent"
-    DEAD = "dead"  # given up after MAX_ATTEMPTS; kept for an operator
+    DEAD = "dead"  # given up after MAX_ATTEMPTS; /readyz counts them
+    DROPPED = "dropped"  # not worth sending any more: replaced, paid, or expired
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +47,10 @@ class Letter:
 class OutboxEntry:
     """A letter that is owed, written in the same transaction as its cause.
 
-    ``id`` doubles as the idempotency key towards the notifier. ``facts`` is
-    what the template is filled with. ``due_at`` is the earliest time to send.
+    ``id`` doubles as the idempotency key towards the notifier, so an entry's
+    words never change. ``facts`` is what the template is filled with.
+    ``due_at`` is the earliest time to send, or when it was sent. After
+    ``expires_at`` the letter would say what is no longer true.
     """
 
     id: str
@@ -57,17 +60,22 @@ class OutboxEntry:
     facts: Mapping[str, str]
     created_at: datetime
     due_at: datetime
+    expires_at: datetime
     state: LetterState = LetterState.QUEUED
     attempts: int = 0
     last_error: str = ""
 
-    @property
-    def untouched(self) -> bool:
-        """Say whether no attempt was made yet, so that its words may still change."""
-        return self.state is LetterState.QUEUED and self.attempts == 0
+    def says_what(self, other: "OutboxEntry") -> bool:
+        """Say whether both tell the same to the same address."""
+        return (self.kind, self.to, self.facts) == (other.kind, other.to, other.facts)
 
     def taken(self, now: datetime) -> Self:
-        """Return the entry as a worker takes it: one more attempt, held for a minute."""
+        """Return the entry as a worker takes it: one more attempt, held for a minute.
+
+        One that has expired is dropped instead.
+        """
+        if now >= self.expires_at:
+            return self.dropped()
         return replace(
             self, state=LetterState.SENDING, attempts=self.attempts + 1, due_at=now + _LEASE
         )
@@ -86,6 +94,6 @@ class OutboxEntry:
         """Return the entry, due at ``time`` at the earliest."""
         return replace(self, due_at=max(self.due_at, time))
 
-    def readdressed(self, to: EmailAddress, facts: Mapping[str, str]) -> Self:
-        """Return the untouched entry with another recipient and content."""
-        return replace(self, to=to, facts=facts)
+    def dropped(self) -> Self:
+        """Return the entry as one that is not sent any more."""
+        return replace(self, state=LetterState.DROPPED)

@@ -61,7 +61,11 @@ class LetterQueue(Protocol):
     """Tells how far behind the letters are, for whoever watches over the service."""
 
     async def oldest_owed_letter(self) -> datetime | None:
-        """Return when the longest waiting letter was due; None where none waits."""
+        """Return when the longest waiting letter was written; None where none waits."""
+        ...
+
+    async def dead_letters(self) -> int:
+        """Return how many letters were given up."""
         ...
 
 
@@ -80,8 +84,12 @@ class MailboxStore(Protocol):
         """Bring the billing address and the paid time of a mailbox up to date."""
         ...
 
-    async def paid(self) -> Sequence[Mailbox]:
-        """Return every mailbox that was ever paid for."""
+    async def put_token_digest(self, mailbox_id: str, digest: str) -> None:
+        """Bring the digest of a mailbox's access token up to date."""
+        ...
+
+    async def all(self) -> Sequence[Mailbox]:
+        """Return every mailbox."""
         ...
 
 
@@ -129,8 +137,12 @@ class Outbox(Protocol):
         """Return QUEUED and SENDING entries with ``due_at`` up to ``now``, the longest due first."""
         ...
 
-    async def last_for(self, mailbox_id: str) -> OutboxEntry | None:
-        """Return the mailbox's entry with the latest ``due_at``."""
+    async def get(self, entry_id: str) -> OutboxEntry:
+        """Return an entry that is known to be there."""
+        ...
+
+    async def of(self, mailbox_id: str) -> Sequence[OutboxEntry]:
+        """Return a mailbox's entries in any state, the earliest due first."""
         ...
 
 

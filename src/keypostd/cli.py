@@ -59,11 +59,14 @@ def serve() -> int:
 @app.command
 def migrate() -> None:
     """Make the database and the receive tables, or bring them to this version's shape."""
-    from keypost_adapters.store.migrate import upgrade  # noqa: PLC0415 - as above
-    from keypostd.settings import Settings  # noqa: PLC0415 - as above
+    from keypost_adapters.store.migrate import StoreUnusable, upgrade  # noqa: PLC0415 - as above
+    from keypostd.settings import StoreSettings  # noqa: PLC0415 - as above
 
-    settings = Settings.parse(read_environment(os.environ, Path.cwd()))
-    upgrade(settings.database_dsn, settings.lookup_file)
+    settings = StoreSettings.parse(read_environment(os.environ, Path.cwd()))
+    try:
+        upgrade(settings.database_dsn, settings.lookup_file)
+    except StoreUnusable as error:
+        raise SettingsInvalid(f"DATABASE_DSN: {error}") from error
     print(f"{settings.database_dsn} and {settings.lookup_file} are up to date.")  # noqa: T201
 
 

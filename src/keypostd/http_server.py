@@ -1,14 +1,75 @@
 """uvicorn, run beside other things in one event loop."""
 
+import asyncio
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from uvicorn import Config, Server
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 # How long requests in flight may take to finish when the program stops.
 _GRACE_SECONDS = 5
+
+# A request's line and headers: far more than any client of ours sends.
+_HEAD_BYTES = 64 * 1024
+_HEAD_SECONDS = 15.0
+
+# Sockets, busy or idle. Beyond them uvicorn answers 503 by itself.
+_CONNECTIONS = 1000
+
+
+class BoundedHttp(HttpToolsProtocol):
+    """HTTP/1.1 whose request heads are small and come soon.
+
+    uvicorn bounds neither with httptools, so that a connection which never
+    says what it wants would be kept, and a header kept however long it grows.
+    """
+
+    _head_bytes = 0
+    _in_head = True
+    _deadline: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Wait for the first request's head, but not for ever."""
+        super().connection_made(transport)
+        self._deadline = self.loop.call_later(_HEAD_SECONDS, self._give_up)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the deadline."""
+        self._stop_waiting()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Count what comes before a head is complete."""
+        if self._in_head:
+            self._head_bytes += len(data)
+        super().data_received(data)
+        if self._in_head and self._head_bytes > _HEAD_BYTES:
+            self._give_up()
+
+    def on_message_begin(self) -> None:
+        """Begin to count and to wait; idle time between requests is uvicorn's to bound."""
+        super().on_message_begin()
+        self._in_head = True
+        self._stop_waiting()
+        self._deadline = self.loop.call_later(_HEAD_SECONDS, self._give_up)
+
+    def on_headers_complete(self) -> None:
+        """Stop counting."""
+        self._in_head, self._head_bytes = False, 0
+        self._stop_waiting()
+        super().on_headers_complete()
+
+    def _stop_waiting(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _give_up(self) -> None:
+        if self._in_head and not self.transport.is_closing():
+            self.transport.close()
 
 
 class HttpServer(Server):
@@ -18,13 +79,16 @@ class HttpServer(Server):
         super().__init__(
             Config(
                 app,
-                http="httptools",
+                http=BoundedHttp,
                 lifespan="off",
+                ws="none",
                 log_config=None,
                 access_log=False,
                 server_header=False,
                 date_header=True,
                 proxy_headers=False,
+                limit_concurrency=_CONNECTIONS,
+                timeout_keep_alive=30,
                 timeout_graceful_shutdown=_GRACE_SECONDS,
             )
         )

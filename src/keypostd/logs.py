@@ -2,16 +2,39 @@
 
 import logging
 import sys
-from typing import TextIO
+from contextlib import suppress
+from typing import TextIO, cast
 
 import structlog
 
 
-def log_to(stream: TextIO = sys.stderr) -> None:
-    """Send every event, and what libraries warn of, to ``stream``."""
-    for_people = stream.isatty()
-    renderer = (
-        structlog.dev.ConsoleRenderer() if for_people else structlog.processors.JSONRenderer()
+class Patient:
+    """A stream that nobody has to fear: what cannot be written, as on a full disk, is lost."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Write, or not."""
+        with suppress(OSError, ValueError):
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Flush, or not."""
+        with suppress(OSError, ValueError):
+            self._stream.flush()
+
+
+def log_to(target: TextIO = sys.stderr) -> None:
+    """Send every event, and what libraries warn of, to ``target``."""
+    for_people = target.isatty()
+    stream = cast("TextIO", Patient(target))
+    renderer: structlog.typing.Processor = (
+        # The default for tracebacks shows local variables, which may hold mail and passwords.
+        structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+        if for_people
+        else structlog.processors.JSONRenderer()
     )
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,

@@ -1,33 +1,76 @@
 """Whether the service can do its work, asked by ``/readyz``."""
 
-import asyncio
-from dataclasses import dataclass
-from datetime import timedelta
-from pathlib import Path
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Protocol
+
+import structlog
 
 from keypost.ports import Clock, LetterQueue
-from keypost_adapters.store import migrate
 
-# A letter that has been due for this long means that nobody sends letters.
-_PATIENCE = timedelta(minutes=5)
+_log = structlog.get_logger(__name__)
+
+# The longest that a payment letter is held back on purpose, and as long again.
+_PATIENCE = timedelta(minutes=20)
+
+# Anybody may ask, so the answer is kept for a moment.
+_KEPT = timedelta(seconds=1)
 
 
-@dataclass(frozen=True, slots=True)
+class WatchedStore(LetterQueue, Protocol):
+    """What is asked of the store."""
+
+    async def revision(self) -> str:
+        """Return the revision of the tables."""
+        ...
+
+
+@dataclass(slots=True)
 class Readiness:
-    """Checks the database, its migrations and the queues."""
+    """Checks the database, its migrations and the queues; reads, and writes nothing.
 
-    database: Path
-    lookup: Path
-    letters: LetterQueue
+    ``revision`` is that of the tables this program was written for.
+    """
+
+    store: WatchedStore
+    revision: str
     clock: Clock
+    _answer: dict[str, str] = field(default_factory=dict)
+    _asked_at: datetime | None = None
 
     async def __call__(self) -> dict[str, str]:
         """Return ``ok`` or what is wrong, by what was checked."""
-        oldest = await self.letters.oldest_owed_letter()
-        is_stuck = oldest is not None and self.clock() - oldest > _PATIENCE
-        is_pending = await asyncio.to_thread(migrate.pending, self.database, self.lookup)
-        return {
-            "database": "ok",
-            "migrations": "pending; run keypostd migrate" if is_pending else "ok",
-            "queues": "letters are not being sent" if is_stuck else "ok",
-        }
+        now = self.clock()
+        if self._asked_at is None or not timedelta() <= now - self._asked_at < _KEPT:
+            self._answer = {
+                "database": "ok",
+                "migrations": await _outcome(self._migrations),
+                "queues": await _outcome(self._queues),
+            }
+            if _UNANSWERED in self._answer.values():
+                self._answer["database"] = _UNANSWERED
+            self._asked_at = now
+        return self._answer
+
+    async def _migrations(self) -> str:
+        found = await self.store.revision()
+        return "ok" if found == self.revision else "pending; run keypostd migrate"
+
+    async def _queues(self) -> str:
+        oldest = await self.store.oldest_owed_letter()
+        if oldest is not None and self.clock() - oldest > _PATIENCE:
+            return "letters are not being sent"
+        dead = await self.store.dead_letters()
+        return f"{dead} letters were given up" if dead else "ok"
+
+
+_UNANSWERED = "the database does not answer"
+
+
+async def _outcome(check: Callable[[], Awaitable[str]]) -> str:
+    try:
+        return await check()
+    except Exception:  # noqa: BLE001 - whatever it is, the answer is that it does not work
+        _log.warning("readiness_check_failed", check=check.__name__)
+        return _UNANSWERED

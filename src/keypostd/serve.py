@@ -17,9 +17,9 @@ async def run_serve(settings: Settings) -> int:
     log_to()
     stopping = told_to_stop()
     listener = listen(settings.http_addr, setting="HTTP_ADDR")
-    async with open_service(settings) as service, background(*service.workers):
+    async with open_service(settings) as service, background(*service.workers, stopping=stopping):
         server = HttpServer(service.app, listener)
-        async with background(server.run_until_stopped, stop=server.stop):
+        async with background(server.run_until_stopped, stopping=stopping, stop=server.stop):
             _log.info("serving", address=str(settings.http_addr), build=settings.build_number)
             await stopping.wait()
     return 0

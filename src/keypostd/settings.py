@@ -23,12 +23,15 @@ from pydantic import (
     model_validator,
 )
 
+from keypost.address import EmailAddress
+from keypost.errors import AddressMalformed
 from keypostd.environment import SettingsInvalid, with_files
 
 _SECRET_BYTES = 32
 
 # What later versions will read. Named, so that setting it is refused instead of
-# ignored: a server that was told of a provider must not fall back to the mock.
+# ignored: a server that was told of a provider must not fall back to the mock,
+# and one that was given an admin key must not seem to have an admin API.
 _NOT_YET = frozenset(
     f"{vendor}_{name}"
     for vendor, names in {
@@ -40,18 +43,25 @@ _NOT_YET = frozenset(
         "SENDGRID": "API_KEY FROM_EMAIL FROM_NAME",
         "MAILGUN": "API_KEY DOMAIN BASE_URL FROM_EMAIL FROM_NAME",
         "SMTP": "URL",
+        "ADMIN": "API_KEY",
+        "SUPPORT": "EMAIL",
+        "METRICS": "ADDR",
+        "TRUSTED": "PROXIES",
     }.items()
     for name in names.split()
 )
 
-# Read by the images and scripts around the program, not by the program.
-_ELSEWHERE = frozenset({"MAILBOX_USER", "MAILBOX_PASSWORD"})
+# Read by `keypostd up`, and by the images and scripts around the program.
+_ELSEWHERE = frozenset({"STATE_DIR", "SMTP_ADDR", "IMAP_ADDR", "MAILBOX_USER", "MAILBOX_PASSWORD"})
 
 # A variable with one of these beginnings is meant for us, so an unknown one is a mistake.
 _OURS = (
-    "CREDENTIAL_", "EDPROOF_", "MAILBOX_", "MAILGUN_", "NOTIFIER_", "PAYMENT_", "POLAR_",
-    "RESEND_", "SENDGRID_", "STRIPE_", "UNSEND_",
+    "CREDENTIAL_", "EDPROOF_", "GRACE_", "IMAP_", "LOOKUP_", "MAILBOX_", "MAILGUN_", "NOTIFIER_",
+    "PAYMENT_", "POLAR_", "RESEND_", "SENDGRID_", "STRIPE_", "UNSEND_",
 )  # fmt: skip
+
+# Other variables are other programs', unless they look this much like one of ours.
+_LIKENESS = 0.85
 
 
 class Address(NamedTuple):
@@ -86,18 +96,21 @@ def parse_address(text: object) -> Address:
 
 def _url(text: str) -> str:
     parts = urlsplit(text)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username:
+    if parts.scheme not in {"http", "https"} or not parts.hostname or "@" in parts.netloc:
         raise ValueError("must be an http or https URL")
     if parts.query or parts.fragment or "," in text:
         raise ValueError("must be a URL without query, fragment and commas")
-    return text.rstrip("/")
+    # One spelling: challenges name it, and rules below look at its scheme.
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    port = "" if parts.port is None else f":{parts.port}"
+    return f"{parts.scheme}://{host}{port}{parts.path}".rstrip("/")
 
 
 def _domain(text: str) -> str:
-    labels = text.lower().split(".")
-    if len(labels) < 2 or not all(part.replace("-", "").isalnum() for part in labels):  # noqa: PLR2004
-        raise ValueError("must be a domain name")
-    return text.lower()
+    try:
+        return EmailAddress.parse(f"postmaster@{text}").domain
+    except AddressMalformed:
+        raise ValueError("must be a domain name") from None
 
 
 def _secret(secret: SecretStr) -> SecretStr:
@@ -108,7 +121,7 @@ def _secret(secret: SecretStr) -> SecretStr:
 
 def _file(text: object) -> Path:
     path = str(text).removeprefix("sqlite:///").removeprefix("file:")
-    if "://" in path or "?" in path:
+    if "://" in path or path.startswith(":"):
         raise ValueError("must be the path of an SQLite file")
     return Path(path)
 
@@ -121,15 +134,44 @@ SqliteFile = Annotated[Path, BeforeValidator(_file)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 
-class Settings(BaseModel):
-    """All settings of ``keypostd serve``; a field is its variable in lower case."""
+class StoreSettings(BaseModel):
+    """Where the store is; a field is its variable in lower case."""
 
     # Without the first of these, pydantic prints the value that it refuses.
     model_config = ConfigDict(hide_input_in_errors=True, frozen=True, extra="forbid")
 
-    http_addr: Bind = Address("", 8080)
     database_dsn: SqliteFile = Path("keypost.db")
     lookup_dsn: SqliteFile | None = None
+
+    @property
+    def lookup_file(self) -> Path:
+        """The receive tables' file: ``lookup.db`` beside the database unless named."""
+        return self.lookup_dsn or self.database_dsn.with_name("lookup.db")
+
+    @model_validator(mode="after")
+    def _two_files(self) -> Self:
+        if self.lookup_file.absolute() == self.database_dsn.absolute():
+            raise ValueError("LOOKUP_DSN: must not be the file of DATABASE_DSN")
+        return self
+
+    @classmethod
+    def parse(cls, variables: Mapping[str, str]) -> Self:
+        """Read the variables; raise SettingsInvalid with a line for each that is wrong."""
+        known = frozenset(name.upper() for name in Settings.model_fields)
+        values = with_files(variables, known)
+        if problems := [*_unknown(values, known), *_refused(values)]:
+            raise SettingsInvalid(*problems)
+        own = {name: values[name.upper()] for name in cls.model_fields if name.upper() in values}
+        try:
+            return cls(**own)  # type: ignore[arg-type]  # pydantic parses the texts
+        except ValidationError as error:
+            raise SettingsInvalid(*_sentences(error)) from None
+
+
+class Settings(StoreSettings):
+    """All settings of ``keypostd serve``."""
+
+    http_addr: Bind = Address("", 8080)
     max_concurrent_requests: int = Field(default=100, ge=0)
     build_number: str = "dev"
     cache_buster: str = ""
@@ -146,18 +188,6 @@ class Settings(BaseModel):
     edproof_allow_insecure: Literal["", "1"] = ""
     payment_provider: Literal["", "polar", "stripe", "mock"] = ""
     notifier_provider: Literal["", "unsend", "resend", "sendgrid", "mailgun", "smtp", "log"] = ""
-
-    @classmethod
-    def parse(cls, variables: Mapping[str, str]) -> Self:
-        """Read the variables; raise SettingsInvalid with a line for each that is wrong."""
-        names = frozenset(name.upper() for name in cls.model_fields)
-        values = with_files(variables, names)
-        if problems := [*_unknown(values, names), *_refused(values)]:
-            raise SettingsInvalid(*problems)
-        try:
-            return cls(**{name.lower(): values[name] for name in names & values.keys()})  # type: ignore[arg-type]
-        except ValidationError as error:
-            raise SettingsInvalid(*_sentences(error)) from None
 
     @model_validator(mode="after")
     def _bare_keys_stay_at_home(self) -> Self:
@@ -179,11 +209,6 @@ class Settings(BaseModel):
         return self
 
     @property
-    def lookup_file(self) -> Path:
-        """The receive tables' file: ``lookup.db`` beside the database unless named."""
-        return self.lookup_dsn or self.database_dsn.with_name("lookup.db")
-
-    @property
     def mail_reader_host(self) -> str:
         """The IMAP server's name for the world: ``MAIL_DOMAIN`` unless named."""
         return self.imap_host or self.mail_domain
@@ -198,8 +223,13 @@ class Settings(BaseModel):
 
 def _unknown(values: Mapping[str, str], names: frozenset[str]) -> list[str]:
     known = names | _NOT_YET | _ELSEWHERE
-    strange = sorted(name for name in values if name.startswith(_OURS) and name not in known)
-    return [f"{name}: there is no such setting{_hint(name, known)}" for name in strange]
+    known |= {f"{name}_FILE" for name in known}
+    strange = sorted(values.keys() - known)
+    return [
+        f"{name}: there is no such setting{_hint(name, known)}"
+        for name in strange
+        if name.startswith(_OURS) or get_close_matches(name, known, n=1, cutoff=_LIKENESS)
+    ]
 
 
 def _hint(name: str, known: frozenset[str]) -> str:
@@ -209,8 +239,9 @@ def _hint(name: str, known: frozenset[str]) -> str:
 
 def _refused(values: Mapping[str, str]) -> list[str]:
     problems = [
-        f"{name}: this version has no such provider yet"
-        for name in sorted(_NOT_YET & values.keys())
+        f"{name}: this version does nothing with it yet"
+        for name in sorted(_NOT_YET)
+        if values.keys() & {name, f"{name}_FILE"}
     ]
     if values.get("PAYMENT_PROVIDER") in {"polar", "stripe"}:
         problems.append("PAYMENT_PROVIDER: this version has only the mock provider")

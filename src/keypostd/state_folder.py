@@ -44,8 +44,13 @@ class StateFolder:
 
     def secrets(self, variables: Mapping[str, str]) -> dict[str, str]:
         """Return the secrets that are not set, making each once and keeping it (mode 0600)."""
-        unset = (name for name in _SECRETS if not variables.keys() & {name, f"{name}_FILE"})
-        return {name: self._kept_secret(name) for name in unset}
+        unset = [name for name in _SECRETS if not variables.keys() & {name, f"{name}_FILE"}]
+        try:
+            return {name: self._kept_secret(name) for name in unset}
+        except (OSError, UnicodeDecodeError):
+            raise SettingsInvalid(
+                f"STATE_DIR: the secrets in {self.path / 'secrets'} cannot be read or kept there"
+            ) from None
 
     def _kept_secret(self, name: str) -> str:
         path = self.path / "secrets" / name.lower()

@@ -16,10 +16,18 @@ def told_to_stop() -> asyncio.Event:
 
 @asynccontextmanager
 async def background(
-    *works: Callable[[], Awaitable[None]], stop: Callable[[], None] | None = None
+    *works: Callable[[], Awaitable[None]],
+    stopping: asyncio.Event,
+    stop: Callable[[], None] | None = None,
 ) -> AsyncIterator[None]:
-    """Run works beside the caller; at the end ask them to stop, or cancel them."""
+    """Run works beside the caller; at the end ask them to stop, or cancel them.
+
+    A work that ends by itself sets ``stopping``, so that the process ends and is
+    started anew instead of going on without it; its error is raised here.
+    """
     tasks = [asyncio.ensure_future(work()) for work in works]
+    for task in tasks:
+        task.add_done_callback(lambda _: stopping.set())
     try:
         yield
     finally:
@@ -28,4 +36,7 @@ async def background(
         else:
             for task in tasks:
                 task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+    for outcome in outcomes:
+        if isinstance(outcome, Exception):
+            raise outcome

@@ -30,7 +30,7 @@ async def run_up(variables: Mapping[str, str], *, walk: bool) -> int:
     screen = Screen()
     local = LocalSettings.parse(variables)
     settings = local.service(variables)
-    async with everything(local, settings):
+    async with everything(local, settings, stopping):
         steps = Walk(local=local, settings=settings, screen=screen)
         is_done = await _walk(steps, stopping) if walk else True
         if not stopping.is_set():
@@ -47,7 +47,7 @@ async def run_demo(variables: Mapping[str, str], folder: Path) -> int:
     variables = {**variables, **ports, "STATE_DIR": str(folder)}
     local = LocalSettings.parse(variables)
     settings = local.service(variables)
-    async with everything(local, settings):
+    async with everything(local, settings, stopping):
         is_done = await _walk(Walk(local=local, settings=settings, screen=Screen()), stopping)
     return 0 if is_done else 1
 
@@ -64,7 +64,9 @@ async def _walk(walk: Walk, stopping: asyncio.Event) -> bool:
 
 
 @asynccontextmanager
-async def everything(local: LocalSettings, settings: Settings) -> AsyncIterator[None]:
+async def everything(
+    local: LocalSettings, settings: Settings, stopping: asyncio.Event
+) -> AsyncIterator[None]:
     """Run HTTP, the workers, SMTP and IMAP for as long as the caller stays inside."""
     http = listen(local.http, setting="HTTP_ADDR")
     for address, setting in ((local.smtp, "SMTP_ADDR"), (local.imap, "IMAP_ADDR")):
@@ -82,7 +84,7 @@ async def everything(local: LocalSettings, settings: Settings) -> AsyncIterator[
             server = HttpServer(service.app, http)
             async with (
                 stack,
-                background(*service.workers),
-                background(server.run_until_stopped, stop=server.stop),
+                background(*service.workers, stopping=stopping),
+                background(server.run_until_stopped, stopping=stopping, stop=server.stop),
             ):
                 yield

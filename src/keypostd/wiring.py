@@ -27,11 +27,11 @@ from keypost.use_cases.prove_key import (
 from keypost.use_cases.read_inbox import ListMessages, ReadMessage, ReadRawMessage
 from keypost.use_cases.request_payment import RefreshCheckout, RequestPayment
 from keypost.use_cases.resolve_access import OpenMailbox, ResolveAccess, ResolveToken
+from keypost.use_cases.rewrite_derived import RewriteDerived
 from keypost.use_cases.send_letters import SendLetters
 from keypost.use_cases.settle_checkout import (
     Provision,
     ReconcileCheckouts,
-    RepairReceiveTables,
     SettleCheckout,
 )
 from keypost_adapters.checkout.mock import MockCheckout
@@ -43,6 +43,7 @@ from keypost_adapters.letters.jinja import JinjaLetterWriter
 from keypost_adapters.notifier.log import LogNotifier
 from keypost_adapters.store import migrate
 from keypost_adapters.store.sqlite import SqliteStore, open_sqlite
+from keypostd.environment import SettingsInvalid
 from keypostd.readiness import Readiness
 from keypostd.settings import Settings
 from keypostd.workers import Bell, reconcile_forever, send_letters_forever
@@ -71,7 +72,10 @@ def utc_now() -> datetime:
 async def open_service(settings: Settings) -> AsyncIterator[Service]:
     """Migrate, wire and repair a service; close what it holds at the end."""
     database, lookup = settings.database_dsn, settings.lookup_file
-    await asyncio.to_thread(migrate.upgrade, database, lookup)
+    try:
+        await asyncio.to_thread(migrate.upgrade, database, lookup)
+    except migrate.StoreUnusable as error:
+        raise SettingsInvalid(f"DATABASE_DSN: {error}") from error
     bell = Bell()
     async with (
         open_sqlite(database, lookup, clock=utc_now, letter_owed=bell.ring) as store,
@@ -121,12 +125,11 @@ async def _wire(settings: Settings, *, store: SqliteStore, inbox: ImapInbox, bel
         _face(settings),
         credentials=credentials,
         clock=clock,
-        ready=Readiness(settings.database_dsn, settings.lookup_file, store.index, clock),
+        ready=Readiness(store.index, migrate.newest_revision(), clock),
         mock_pay=gateway.pay,
         max_concurrent_requests=settings.max_concurrent_requests,
     )
-    repaired = await RepairReceiveTables(store.uow, provision)()
-    _log.info("receive_tables_written", mailboxes=repaired)
+    _log.info("receive_tables_written", mailboxes=await RewriteDerived(store.uow, provision)())
     send = SendLetters(store.uow, JinjaLetterWriter(), notifier, clock)
     reconcile = ReconcileCheckouts(store.index, settle)
     workers = partial(send_letters_forever, send, bell), partial(reconcile_forever, reconcile)

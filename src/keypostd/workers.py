@@ -1,13 +1,13 @@
 """What runs beside the requests: sending letters, asking about open checkouts."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 import structlog
 
-from keypost.use_cases.send_letters import SendLetters
-from keypost.use_cases.settle_checkout import ReconcileCheckouts
+from keypost.letters import LetterState, OutboxEntry
+from keypost.use_cases.settle_checkout import Reconciled
 
 _log = structlog.get_logger(__name__)
 
@@ -37,17 +37,31 @@ class Bell:
         self._rung.clear()
 
 
-async def send_letters_forever(send: SendLetters, bell: Bell) -> None:
+async def send_letters_forever(
+    send: Callable[[], Awaitable[Sequence[OutboxEntry]]], bell: Bell
+) -> None:
     """Send what is due, whenever the bell rings and about once a second."""
 
     async def step() -> None:
-        while await send():
-            pass
+        while tried := await send():
+            for letter in tried:
+                _tell(letter)
 
     await _forever("letters", step, lambda: bell.wait(_LETTER_PAUSE))
 
 
-async def reconcile_forever(reconcile: ReconcileCheckouts) -> None:
+def _tell(letter: OutboxEntry) -> None:
+    if letter.state is not LetterState.SENT:
+        _log.warning(
+            "letter_not_sent",
+            letter=letter.id,
+            attempts=letter.attempts,
+            given_up=letter.state is LetterState.DEAD,
+            why=letter.last_error,
+        )
+
+
+async def reconcile_forever(reconcile: Callable[[], Awaitable[Reconciled]]) -> None:
     """Ask about open checkouts at once and then every minute."""
 
     async def step() -> None:

@@ -89,7 +89,10 @@ class MockCheckout:
             raise CheckoutNotFound from None
         except OSError as error:
             raise PaymentProviderUnavailable from error
-        books: dict[str, Any] = json.loads(content)
+        try:
+            books: dict[str, Any] = json.loads(content)
+        except ValueError as error:
+            raise PaymentProviderUnavailable from error
         return books
 
     def _write(self, session_id: str, books: dict[str, Any]) -> None:

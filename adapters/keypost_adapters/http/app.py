@@ -29,6 +29,7 @@ from keypost_adapters.http.routes.messages import message_routes
 from keypost_adapters.http.routes.mock_pay import Pay, mock_pay_routes
 from keypost_adapters.http.routes.schema import schema_routes
 from keypost_adapters.http.turnstile import Turnstile
+from keypost_adapters.http.whole_body import WholeBody
 
 # What programs get is theirs alone and true only now. Pages say otherwise themselves.
 _HEADERS: Final = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
@@ -79,7 +80,9 @@ def create_app(  # noqa: PLR0913 - everything is named
     if mock_pay is not None:
         routes += mock_pay_routes(mock_pay, cases.settle_checkout, pages=pages)
     routes += schema_routes(routes, pages)
-    return Turnstile(_litestar(routes, pages), max_concurrent_requests)
+    return WholeBody(
+        Turnstile(_litestar(routes, pages), max_concurrent_requests), largest=LARGEST_BODY
+    )
 
 
 def _agent_routes(cases: UseCases, face: PublicFace, *, show: Show) -> list[HTTPRouteHandler]:

@@ -32,6 +32,7 @@ from keypost.errors import (
     SignatureInvalid,
     SignatureMalformed,
     StoreBusy,
+    StoreFailing,
 )
 from keypost_adapters.http.edge_facts import (
     AccessTokenMissing,
@@ -41,6 +42,7 @@ from keypost_adapters.http.edge_facts import (
     InternalError,
     MediaTypeUnsupported,
     Overloaded,
+    RequestTooSlow,
 )
 
 _OPT: Final = "described"
@@ -59,11 +61,24 @@ PROOF_FACTS: Final[Facts] = (
     ChallengeExpired,
     ChallengeUsed,
     StoreBusy,
+    StoreFailing,
 )
-TOKEN_FACTS: Final[Facts] = (AccessTokenInvalid, PaymentDue, MailboxRevoked, StoreBusy)
+TOKEN_FACTS: Final[Facts] = (
+    AccessTokenInvalid,
+    PaymentDue,
+    MailboxRevoked,
+    StoreBusy,
+    StoreFailing,
+)
 INBOX_FACTS: Final[Facts] = (*TOKEN_FACTS, InboxUnavailable)
 
-_BODY_FACTS: Final[Facts] = (BodyMalformed, FieldInvalid, BodyTooLarge, MediaTypeUnsupported)
+_BODY_FACTS: Final[Facts] = (
+    BodyMalformed,
+    FieldInvalid,
+    BodyTooLarge,
+    MediaTypeUnsupported,
+    RequestTooSlow,
+)
 
 
 @dataclass(frozen=True, slots=True)

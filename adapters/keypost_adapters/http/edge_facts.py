@@ -30,6 +30,13 @@ class BodyTooLarge(Malformed):
     title = "The body is larger than 1 MB"
 
 
+class RequestTooSlow(Malformed):
+    """The body did not come within ten seconds."""
+
+    slug = "request_too_slow"
+    title = "The request took too long to arrive"
+
+
 class MediaTypeUnsupported(Malformed):
     """The body says that it is a multipart form."""
 

@@ -30,6 +30,7 @@ from keypost_adapters.http.edge_facts import (
     MethodNotAllowed,
     NotReady,
     Overloaded,
+    RequestTooSlow,
 )
 from keypost_adapters.http.fixes import fix_for
 
@@ -44,6 +45,7 @@ _NUMBERS: Final[Mapping[type[Fact], int]] = {
     Throttled: 429,
     Unavailable: 503,
     MethodNotAllowed: 405,
+    RequestTooSlow: 408,
     BodyTooLarge: 413,
     MediaTypeUnsupported: 415,
     Fact: 500,

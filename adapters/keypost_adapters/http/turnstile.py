@@ -8,7 +8,7 @@ from typing import Final
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Receive, Scope, Send
 
-from keypost_adapters.http import problems
+from keypost_adapters.http.answering import answer
 from keypost_adapters.http.edge_facts import Overloaded
 
 # A load balancer that cannot ask for health would take a busy service for a
@@ -35,7 +35,7 @@ class Turnstile:
         if not self.places or not _is_counted(scope):
             await self.app(scope, receive, send)
         elif self.taken >= self.places:
-            await _send_away(send, Overloaded(retry_after=self.pause()))
+            await answer(send, Overloaded(retry_after=self.pause()))
         else:
             await self._serve(scope, receive, send)
 
@@ -50,20 +50,3 @@ class Turnstile:
 def _is_counted(scope: Scope) -> bool:
     # Lifespan scopes have no path, and Litestar's type leaves them out.
     return scope["type"] == ScopeType.HTTP and not scope["path"].startswith(_UNCOUNTED)
-
-
-async def _send_away(send: Send, fact: Overloaded) -> None:
-    body = problems.encoded(fact)
-    headers = {
-        **problems.headers_of(fact),
-        "Content-Type": problems.MEDIA_TYPE,
-        "Content-Length": str(len(body)),
-    }
-    await send(
-        {
-            "type": "http.response.start",
-            "status": problems.number_of(Overloaded),
-            "headers": [(name.lower().encode(), text.encode()) for name, text in headers.items()],
-        }
-    )
-    await send({"type": "http.response.body", "body": body, "more_body": False})

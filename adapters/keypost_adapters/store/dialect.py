@@ -19,6 +19,8 @@ INSERT INTO nonces (nonce, expires_at)
 SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?)
 WHERE true ON CONFLICT DO NOTHING RETURNING nonce
 """
+REVISION = "SELECT version_num FROM alembic_version"
+
 FORGET_NONCES = "DELETE FROM nonces WHERE expires_at < ?"
 
 BEGIN_WRITING = "BEGIN IMMEDIATE"

@@ -8,7 +8,7 @@ are gathered while a commit is under way and written together with the next.
 import asyncio
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from types import SimpleNamespace
@@ -25,7 +25,7 @@ from keypost.mailbox import Mailbox
 from keypost.ports import Clock
 from keypost.receiving import MailUser
 from keypost_adapters.store import rows
-from keypost_adapters.store.dialect import CONSUME_NONCES, DIALECT, FORGET_NONCES
+from keypost_adapters.store.dialect import CONSUME_NONCES, DIALECT, FORGET_NONCES, REVISION
 from keypost_adapters.store.tables import (
     CheckoutRow,
     MailboxRow,
@@ -33,6 +33,7 @@ from keypost_adapters.store.tables import (
     MailUserRow,
     OutboxRow,
 )
+from keypost_adapters.store.turn import WriteTurn, fact_of
 
 _FORGET_EVERY = timedelta(minutes=1)
 
@@ -74,7 +75,8 @@ _HELD_BY = _Lookup(MailboxRow, "holder")
 _WITH_TOKEN = _Lookup(MailboxRow, "token_digest")
 _OPEN_CHECKOUT = _Lookup(CheckoutRow, "mailbox_id", "state")
 _OPEN_CHECKOUTS = _Lookup(CheckoutRow, "state", "provider", order_by="created_at")
-_QUEUED_LETTERS = _Lookup(OutboxRow, "state", order_by="due_at", limit=1)
+_OLDEST_LETTER = _Lookup(OutboxRow, "state", order_by="created_at", limit=1)
+_LETTERS = _Lookup(OutboxRow, "state", limit=1000)
 _DOMAIN = _Lookup(MailDomainRow, "domain")
 _USER_BY_EMAIL = _Lookup(MailUserRow, "email")
 _USER_BY_LOGIN = _Lookup(MailUserRow, "login")
@@ -107,9 +109,22 @@ class SqliteIndex:
         return [row.session_id for row in found if row.session_id]
 
     async def oldest_owed_letter(self) -> datetime | None:
-        """Return since when the longest waiting letter has been due or tried."""
-        row = await self._first(_QUEUED_LETTERS, LetterState.QUEUED.value)
-        return row.due_at if row else None
+        """Return when the longest waiting letter was written."""
+        waiting = [
+            row.created_at
+            for state in (LetterState.QUEUED, LetterState.SENDING)
+            if (row := await self._first(_OLDEST_LETTER, state.value))
+        ]
+        return min(waiting, default=None)
+
+    async def dead_letters(self) -> int:
+        """Count the letters that were given up."""
+        return len(await self._all(_LETTERS, LetterState.DEAD.value))
+
+    async def revision(self) -> str:
+        """Return the revision of the tables, as migrations number them."""
+        [[revision]] = await self._connection.execute_fetchall(REVISION)
+        return str(revision)
 
     async def serves(self, domain: str) -> bool:
         """Say whether mail for the domain is received here."""
@@ -138,7 +153,7 @@ class SqliteNonceStore:
     """NonceStore that commits together what comes in together."""
 
     def __init__(
-        self, connection: aiosqlite.Connection, *, writing: asyncio.Lock, clock: Clock
+        self, connection: aiosqlite.Connection, *, writing: WriteTurn, clock: Clock
     ) -> None:
         self._connection = connection
         self._writing = writing
@@ -164,10 +179,16 @@ class SqliteNonceStore:
 
     async def _write_all(self) -> None:
         while self._waiting:
-            async with self._writing:
-                waiting, self._waiting = self._waiting, defaultdict(list)
-                expiry, self._expiry = self._expiry, {}
-                await self._write(waiting, expiry)
+            try:
+                async with self._writing():
+                    await self._write(*self._take())
+            except StoreBusy as busy:
+                _fail_all(self._take()[0], busy)
+
+    def _take(self) -> tuple[dict[str, list[asyncio.Future[None]]], dict[str, int]]:
+        waiting, self._waiting = self._waiting, defaultdict(list)
+        expiry, self._expiry = self._expiry, {}
+        return waiting, expiry
 
     async def _write(
         self, waiting: dict[str, list[asyncio.Future[None]]], expiry: dict[str, int]
@@ -175,14 +196,14 @@ class SqliteNonceStore:
         try:
             batch = json.dumps(list(expiry.items()))
             written = await self._connection.execute_fetchall(CONSUME_NONCES, (batch,))
-            await self._forget()
         except Exception as error:  # noqa: BLE001 - every waiting caller must be told
-            for used in _flat(waiting.values()):
-                _fail(used, _fact_of(error))
+            _fail_all(waiting, fact_of(error) or error)
             return
         fresh = {row[0] for row in written}
         for nonce, futures in waiting.items():
             _answer(futures, is_fresh=nonce in fresh)
+        with suppress(aiosqlite.Error):  # those that stay are forgotten the next time
+            await self._forget()
 
     async def _forget(self) -> None:
         now = self._clock()
@@ -206,10 +227,7 @@ def _fail(used: asyncio.Future[None], error: Exception) -> None:
         used.set_exception(error)
 
 
-def _flat(groups: Iterable[list[asyncio.Future[None]]]) -> list[asyncio.Future[None]]:
-    return [used for group in groups for used in group]
-
-
-def _fact_of(error: Exception) -> Exception:
-    locked = isinstance(error, aiosqlite.OperationalError) and "locked" in str(error)
-    return StoreBusy() if locked else error
+def _fail_all(waiting: dict[str, list[asyncio.Future[None]]], error: Exception) -> None:
+    for futures in waiting.values():
+        for used in futures:
+            _fail(used, error)

@@ -1,6 +1,5 @@
 """Two SQLite files opened as one store: the database, and the receive tables beside it."""
 
-import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from keypost.ports import Clock
 from keypost_adapters.store.dialect import BEGIN_WRITING, set_up_connection
 from keypost_adapters.store.hot_path import SqliteIndex, SqliteNonceStore
+from keypost_adapters.store.turn import WriteTurn
 from keypost_adapters.store.unit_of_work import SqlUnitOfWork
 
 
@@ -36,7 +36,7 @@ async def open_sqlite(
     ``lookup`` stays open for as long as this process lives, which keeps the
     shared-memory file there that a reader without write access needs (WAL).
     """
-    writing = asyncio.Lock()
+    writing = WriteTurn()
     engine = _engine(database, lookup)
     async with _connection(database, lookup) as reader, _connection(database, lookup) as writer:
         nonces = SqliteNonceStore(writer, writing=writing, clock=clock)

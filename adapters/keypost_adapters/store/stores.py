@@ -7,13 +7,13 @@ Nothing here depends on the database's dialect but the two statements of
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import UpdateBase
+from sqlalchemy import UpdateBase, update
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from keypost.billing import Checkout, Payment
 from keypost.errors import ChallengeUsed, CheckoutNotFound, MailboxNotFound
-from keypost.letters import OutboxEntry
+from keypost.letters import LetterKind, OutboxEntry
 from keypost.mailbox import Mailbox
 from keypost.receiving import MailUser
 from keypost_adapters.store import rows
@@ -27,6 +27,9 @@ from keypost_adapters.store.tables import (
     OutboxRow,
     PaymentRow,
 )
+
+# A later version may have left letters of kinds that this one cannot write: they wait for it.
+_KINDS = [kind.value for kind in LetterKind]
 
 
 class SqlMailboxStore:
@@ -56,9 +59,16 @@ class SqlMailboxStore:
         row.paid_until = mailbox.paid_until
         await self._session.flush()
 
-    async def paid(self) -> Sequence[Mailbox]:
-        query = select(MailboxRow).where(col(MailboxRow.paid_until).is_not(None))
-        return [rows.mailbox_of(row) for row in await self._session.exec(query)]
+    async def put_token_digest(self, mailbox_id: str, digest: str) -> None:
+        query = (
+            update(MailboxRow)
+            .where(col(MailboxRow.id) == mailbox_id, col(MailboxRow.token_digest) != digest)
+            .values(token_digest=digest)
+        )
+        await self._session.exec(query)
+
+    async def all(self) -> Sequence[Mailbox]:
+        return [rows.mailbox_of(row) for row in await self._session.exec(select(MailboxRow))]
 
 
 class SqlCheckoutStore:
@@ -146,21 +156,26 @@ class SqlOutbox:
     async def due(self, now: datetime, *, limit: int) -> Sequence[OutboxEntry]:
         query = (
             select(OutboxRow)
-            .where(col(OutboxRow.state).in_(["queued", "sending"]), OutboxRow.due_at <= now)
+            .where(
+                col(OutboxRow.state).in_(["queued", "sending"]),
+                OutboxRow.due_at <= now,
+                col(OutboxRow.kind).in_(_KINDS),
+            )
             .order_by(col(OutboxRow.due_at))
             .limit(limit)
         )
         return [rows.outbox_entry_of(row) for row in await self._session.exec(query)]
 
-    async def last_for(self, mailbox_id: str) -> OutboxEntry | None:
+    async def get(self, entry_id: str) -> OutboxEntry:
+        return rows.outbox_entry_of(await self._session.get_one(OutboxRow, entry_id))
+
+    async def of(self, mailbox_id: str) -> Sequence[OutboxEntry]:
         query = (
             select(OutboxRow)
-            .where(OutboxRow.mailbox_id == mailbox_id)
-            .order_by(col(OutboxRow.due_at).desc())
-            .limit(1)
+            .where(OutboxRow.mailbox_id == mailbox_id, col(OutboxRow.kind).in_(_KINDS))
+            .order_by(col(OutboxRow.due_at))
         )
-        row = (await self._session.exec(query)).first()
-        return rows.outbox_entry_of(row) if row else None
+        return [rows.outbox_entry_of(row) for row in await self._session.exec(query)]
 
 
 class SqlReceiveTable:

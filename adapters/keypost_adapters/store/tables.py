@@ -107,6 +107,7 @@ class OutboxRow(SQLModel, table=True):
     facts: str
     created_at: datetime = Field(sa_type=UtcTime)
     due_at: datetime = Field(sa_type=UtcTime)
+    expires_at: datetime = Field(sa_type=UtcTime)
     state: str
     attempts: int
     last_error: str

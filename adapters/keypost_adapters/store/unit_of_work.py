@@ -1,6 +1,5 @@
 """UnitOfWork over SQLAlchemy: one change, one transaction."""
 
-import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -9,7 +8,6 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from keypost.errors import StoreBusy
 from keypost_adapters.store.stores import (
     SqlCheckoutStore,
     SqlMailboxStore,
@@ -18,6 +16,7 @@ from keypost_adapters.store.stores import (
     SqlPaymentLedger,
     SqlReceiveTable,
 )
+from keypost_adapters.store.turn import WriteTurn, fact_of
 
 
 class SqlTransaction:
@@ -44,25 +43,19 @@ class SqlTransaction:
 class SqlUnitOfWork:
     """UnitOfWork over an engine whose transactions begin as writing ones.
 
-    ``writing`` is held for as long as a transaction is open: SQLite has one
-    writer, and a fair queue in this process beats polling for its lock.
-    ``letter_owed`` is called after a commit that put a letter into the outbox.
+    ``writing`` is held for as long as a transaction is open. ``letter_owed`` is called after a commit that put a letter into the outbox.
     """
 
     engine: AsyncEngine
-    writing: asyncio.Lock
+    writing: WriteTurn
     letter_owed: Callable[[], None]
 
     @asynccontextmanager
     async def __call__(self) -> AsyncIterator[SqlTransaction]:
-        """Open a transaction; raise StoreBusy where another process holds the database."""
-        async with self.writing, AsyncSession(self.engine, expire_on_commit=False) as session:
+        """Open a transaction; raise StoreBusy or StoreFailing where it cannot be had or written."""
+        async with self.writing(), AsyncSession(self.engine, expire_on_commit=False) as session:
             try:
                 yield SqlTransaction(session, self.letter_owed)
             except OperationalError as error:
-                raise _fact_of(error) from error
-
-
-def _fact_of(error: OperationalError) -> Exception:
-    locked = "locked" in str(error.orig)
-    return StoreBusy() if locked else error
+                fact = fact_of(error.orig) if error.orig else None
+                raise fact or error from error

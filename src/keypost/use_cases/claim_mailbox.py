@@ -73,7 +73,7 @@ class ClaimMailbox:
                 mailbox = await _bill_to(tx, mailbox, billing_email)
             checkout = await self.payment.promise(tx, mailbox) if due else None
             await tx.commit()
-        url = await self.payment.keep(checkout) if checkout else ""
+        url = await self.payment.keep(checkout, mailbox) if checkout else ""
         return Claimed(mailbox, url, is_new=is_new)
 
     async def _find_or_make(
@@ -100,7 +100,7 @@ class RenewMailbox:
     async def __call__(self, shown: ShownProof, billing_email: EmailAddress) -> Claimed:
         """Return the mailbox and the link; raise proof facts, MailboxNotFound, MailboxRevoked."""
         proven = self.prove(shown)
-        await self.refresh(proven.key.fingerprint)
+        await self.refresh(proven.key.fingerprint, even_if_active=True)
         async with self.uow() as tx:
             await consume_nonce(tx.nonces, proven)
             mailbox = await tx.mailboxes.held_by(proven.key.fingerprint)
@@ -110,7 +110,7 @@ class RenewMailbox:
             mailbox = await _bill_to(tx, mailbox, billing_email)
             checkout = await self.payment.promise(tx, mailbox)
             await tx.commit()
-        return Claimed(mailbox, await self.payment.keep(checkout))
+        return Claimed(mailbox, await self.payment.keep(checkout, mailbox))
 
 
 async def _bill_to(tx: Transaction, mailbox: Mailbox, address: EmailAddress) -> Mailbox:

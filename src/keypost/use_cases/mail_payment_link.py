@@ -1,15 +1,18 @@
 """Owe the billing contact a letter with the payment link, but never flood anybody."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from keypost.billing import Checkout
-from keypost.letters import LetterKind, OutboxEntry
+from keypost.letters import LetterKind, LetterState, OutboxEntry
 from keypost.mailbox import Mailbox
 from keypost.ports import Clock, RandomBytes, Transaction
 
 # At most one payment letter per mailbox in this time, whatever is claimed.
 PAUSE = timedelta(minutes=10)
+
+_LINKS = frozenset({LetterKind.PAYMENT_LINK})
+_OUT = frozenset({LetterState.SENDING, LetterState.SENT})
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,8 +20,8 @@ class MailPaymentLink:
     """Put the letter into the outbox of an open transaction.
 
     A repeated claim with nothing new to say sends nothing. A new address or a
-    new link is never dropped: it replaces a letter that nobody tried to send
-    yet, or waits until the pause is over.
+    new link replaces the letter that waits, and waits itself until the pause
+    after the last one that went out is over.
     """
 
     clock: Clock
@@ -28,18 +31,21 @@ class MailPaymentLink:
     async def __call__(self, tx: Transaction, mailbox: Mailbox, checkout: Checkout) -> None:
         """Write the entry where one is owed; the caller commits."""
         entry = self._entry(mailbox, checkout)
-        last = await tx.outbox.last_for(mailbox.id)
-        if last is None:
-            await tx.outbox.add(entry)
-        elif (last.to, last.facts) == (entry.to, entry.facts) and self._recent(last):
+        letters = await tx.outbox.of(mailbox.id)
+        if any(self._counts(letter) for letter in letters if letter.says_what(entry)):
             return
-        elif last.untouched:
-            await tx.outbox.update(last.readdressed(entry.to, entry.facts))
-        else:
-            await tx.outbox.add(entry.not_before(last.due_at + PAUSE))
+        await drop_waiting_links(tx, mailbox.id)
+        out = [self._went_out(letter) for letter in letters if letter.state in _OUT]
+        await tx.outbox.add(entry.not_before(max(out) + PAUSE) if out else entry)
 
-    def _recent(self, last: OutboxEntry) -> bool:
-        return self.clock() < last.due_at + PAUSE
+    def _counts(self, letter: OutboxEntry) -> bool:
+        """Say whether a letter with the same words makes another one needless."""
+        if letter.state in _OUT:
+            return self.clock() < letter.due_at + PAUSE
+        return letter.state is LetterState.QUEUED
+
+    def _went_out(self, letter: OutboxEntry) -> datetime:
+        return letter.due_at if letter.state is LetterState.SENT else self.clock()
 
     def _entry(self, mailbox: Mailbox, checkout: Checkout) -> OutboxEntry:
         now = self.clock()
@@ -51,7 +57,15 @@ class MailPaymentLink:
             facts=_facts(mailbox, checkout, self.mail_domain),
             created_at=now,
             due_at=now,
+            expires_at=checkout.session.expires_at if checkout.session else now,
         )
+
+
+async def drop_waiting_links(tx: Transaction, mailbox_id: str) -> None:
+    """Drop the mailbox's payment letters that nobody has sent yet; the caller commits."""
+    for letter in await tx.outbox.of(mailbox_id):
+        if letter.kind in _LINKS and letter.state is LetterState.QUEUED:
+            await tx.outbox.update(letter.dropped())
 
 
 def _facts(mailbox: Mailbox, checkout: Checkout, mail_domain: str) -> dict[str, str]:

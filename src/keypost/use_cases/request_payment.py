@@ -26,9 +26,14 @@ class RefreshCheckout:
     settle: SettleCheckout
     clock: Clock
 
-    async def __call__(self, holder: str) -> None:
-        """Settle the holder's open checkout; raise PaymentProviderUnavailable."""
+    async def __call__(self, holder: str, *, even_if_active: bool = False) -> None:
+        """Settle the holder's open checkout; raise PaymentProviderUnavailable.
+
+        An active mailbox needs no link, unless its holder asks for more time.
+        """
         mailbox = await self.index.held_by(holder)
+        if mailbox is not None and mailbox.usable(self.clock()) and not even_if_active:
+            return
         checkout = await self.index.open_checkout(mailbox.id) if mailbox else None
         if checkout is None or checkout.session is None:
             return
@@ -85,28 +90,46 @@ class RequestPayment:
         await tx.checkouts.add(checkout)
         return checkout
 
-    async def keep(self, checkout: Checkout) -> str:
+    async def keep(self, checkout: Checkout, mailbox: Mailbox) -> str:
         """Open a promised checkout at the provider and return the payer's link."""
         if checkout.session is not None:
             return checkout.session.payment_url
-        async with self.turns.of(checkout.mailbox_id):
-            return await self._keep(checkout.id)
+        async with self.turns.of(mailbox.id):
+            return await self._keep(checkout.id, mailbox)
 
-    async def _keep(self, checkout_id: str) -> str:
-        async with self.uow() as tx:
-            checkout = await tx.checkouts.get(checkout_id)
-            mailbox = await tx.mailboxes.get(checkout.mailbox_id)
-        if checkout.session is None:
-            checkout = await self._open(checkout, mailbox)
+    async def _keep(self, checkout_id: str, mailbox: Mailbox) -> str:
+        checkout = await self._opened(await self._current(checkout_id), mailbox)
+        if checkout.state is CheckoutState.ENDED:
+            # Opened once before, by a process that died, and over by now.
+            checkout = await self._opened(await self._replacement(mailbox), mailbox)
         return checkout.session.payment_url if checkout.session else ""
 
-    async def _open(self, checkout: Checkout, mailbox: Mailbox) -> Checkout:
+    async def _current(self, checkout_id: str) -> Checkout:
+        async with self.uow() as tx:
+            return await tx.checkouts.get(checkout_id)
+
+    async def _replacement(self, mailbox: Mailbox) -> Checkout:
+        async with self.uow() as tx:
+            checkout = await self.promise(tx, await tx.mailboxes.get(mailbox.id))
+            await tx.commit()
+        return checkout
+
+    async def _opened(self, checkout: Checkout, mailbox: Mailbox) -> Checkout:
+        if checkout.session is not None:
+            return checkout
         session = await self.gateway.open(checkout, billing_email=str(mailbox.billing_email))
         async with self.uow() as tx:
             current = await tx.checkouts.get(checkout.id)
             if current.session is None:  # else another process was faster
-                current = current.opened(session)
-                await tx.checkouts.update(current)
-                await self.mail_link(tx, await tx.mailboxes.get(mailbox.id), current)
+                current = await self._record(tx, current.opened(session))
                 await tx.commit()
         return current
+
+    async def _record(self, tx: Transaction, checkout: Checkout) -> Checkout:
+        if checkout.payable(self.clock()):
+            await tx.checkouts.update(checkout)
+            await self.mail_link(tx, await tx.mailboxes.get(checkout.mailbox_id), checkout)
+            return checkout
+        ended = checkout.moved(CheckoutState.ENDED)
+        await tx.checkouts.update(ended)
+        return ended

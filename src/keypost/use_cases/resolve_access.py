@@ -1,6 +1,7 @@
 """Hand out what opens a paid mailbox, to whoever proves the key or shows the token."""
 
 from dataclasses import dataclass
+from hmac import compare_digest
 
 from keypost.credentials import CredentialDeriver, Credentials, token_digest
 from keypost.errors import (
@@ -77,7 +78,12 @@ class ResolveToken:
 
     async def __call__(self, access_token: str) -> Access:
         """Return the access; raise AccessTokenInvalid, PaymentDue."""
-        mailbox = await self.index.with_token(token_digest(access_token))
+        digest = token_digest(access_token)
+        mailbox = await self.index.with_token(digest)
         if mailbox is None:
+            raise AccessTokenInvalid
+        # A token of an old secret must not get what is derived from the new one.
+        credentials = self.open_mailbox.credentials.derive(mailbox)
+        if not compare_digest(token_digest(credentials.access_token), digest):
             raise AccessTokenInvalid
         return await self.open_mailbox(mailbox)

@@ -1,10 +1,11 @@
 """Send what is owed: the outbox's due letters."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from keypost.errors import NotifierUnavailable
-from keypost.letters import OutboxEntry
+from keypost.letters import LetterState, OutboxEntry
 from keypost.ports import Clock, LetterWriter, Notifier, UnitOfWork
 
 _BATCH = 20
@@ -24,8 +25,8 @@ class SendLetters:
     notifier: Notifier
     clock: Clock
 
-    async def __call__(self) -> int:
-        """Return how many letters were tried."""
+    async def __call__(self) -> Sequence[OutboxEntry]:
+        """Return the letters that were tried, each with what became of it."""
         entries = await self._take()
         # Side by side, so that a notifier that hangs holds no letter beyond its own lease.
         outcomes = await asyncio.gather(
@@ -34,24 +35,27 @@ class SendLetters:
         for outcome in outcomes:
             if isinstance(outcome, BaseException):
                 raise outcome  # after the others are ticked off
-        return len(entries)
+        return [outcome for outcome in outcomes if isinstance(outcome, OutboxEntry)]
 
     async def _take(self) -> list[OutboxEntry]:
         now = self.clock()
         async with self.uow() as tx:
-            due = await tx.outbox.due(now, limit=_BATCH)
-            taken = [entry.taken(now) for entry in due]
+            taken = [entry.taken(now) for entry in await tx.outbox.due(now, limit=_BATCH)]
             for entry in taken:
                 await tx.outbox.update(entry)
             if taken:
                 await tx.commit()
-        return taken
+        return [entry for entry in taken if entry.state is LetterState.SENDING]
 
-    async def _deliver(self, entry: OutboxEntry) -> None:
+    async def _deliver(self, entry: OutboxEntry) -> OutboxEntry:
         outcome = await self._send(entry)
         async with self.uow() as tx:
-            await tx.outbox.update(outcome)
-            await tx.commit()
+            # One that was dropped or taken by another meanwhile stays as it is,
+            # unless it is known to have gone out.
+            if outcome.state is LetterState.SENT or await tx.outbox.get(entry.id) == entry:
+                await tx.outbox.update(outcome)
+                await tx.commit()
+        return outcome
 
     async def _send(self, entry: OutboxEntry) -> OutboxEntry:
         try:

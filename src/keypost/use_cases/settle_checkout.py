@@ -1,15 +1,15 @@
 """Give what was paid for, once, and everything that follows from it in one commit."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from keypost.billing import Checkout, CheckoutState, Payment, Receipt, Session, paid_until
 from keypost.credentials import CredentialDeriver, dovecot_digest
-from keypost.errors import CheckoutNotFound, PaymentProviderUnavailable
+from keypost.errors import CheckoutNotFound
 from keypost.mailbox import Mailbox
 from keypost.ports import CheckoutGateway, Clock, MailboxIndex, Transaction, UnitOfWork
 from keypost.receiving import MailUser, ReceiveTerms
+from keypost.use_cases.mail_payment_link import drop_waiting_links
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +88,7 @@ class SettleCheckout:
         if not await tx.payments.record(payment):
             return mailbox
         await tx.checkouts.update(checkout.moved(CheckoutState.PAID))
+        await drop_waiting_links(tx, mailbox.id)
         until = paid_until(await tx.payments.of(mailbox.id))
         mailbox = mailbox.paid(until)
         await tx.mailboxes.update(mailbox)
@@ -118,30 +119,6 @@ class ReconcileCheckouts:
         for session_id in sessions:
             try:
                 await self.settle(session_id)
-            except PaymentProviderUnavailable:
+            except Exception:  # noqa: BLE001 - one that cannot be settled must not hold up the others
                 unanswered += 1
         return Reconciled(asked=len(sessions), unanswered=unanswered)
-
-
-@dataclass(frozen=True, slots=True)
-class RepairReceiveTables:
-    """Write the receive tables anew from the mailboxes.
-
-    They are a file of their own, and a crash between two files may leave the
-    second one behind the first (a commit over attached SQLite databases in WAL
-    mode is atomic per file). Runs at start, before mail is taken.
-    """
-
-    uow: UnitOfWork
-    provision: Provision
-
-    async def __call__(self) -> int:
-        """Return how many mailboxes were written."""
-        async with self.uow() as tx:
-            mailboxes: Sequence[Mailbox] = await tx.mailboxes.paid()
-            await tx.receiving.put_domain(self.provision.terms.mail_domain)
-            for mailbox in mailboxes:
-                if mailbox.paid_until is not None:
-                    await self.provision(tx, mailbox, mailbox.paid_until)
-            await tx.commit()
-        return len(mailboxes)

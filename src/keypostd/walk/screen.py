@@ -21,6 +21,10 @@ class Screen:
         """Print a line."""
         print(text, flush=True)
 
+    def _shown(self, line: str) -> str:
+        """Return a line without what a terminal would take for commands."""
+        return "".join(letter for letter in line[:_WIDTH] if letter.isprintable())
+
     def step(self, title: str) -> None:
         """Head the next step."""
         self._number += 1
@@ -37,7 +41,7 @@ class Screen:
     def answer(self, text: str) -> None:
         """Show what came back."""
         for line in text.rstrip().splitlines():
-            self.say(f"   {line[:_WIDTH]}")
+            self.say(f"   {self._shown(line)}")
 
     def document(self, document: dict[str, Any]) -> None:
         """Show a JSON answer; of its secrets only the beginning, as a terminal keeps what it shows."""
