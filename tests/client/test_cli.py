@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -217,7 +218,12 @@ def test_an_interrupt_is_no_traceback() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
         command = [sys.executable, "-m", "keypost_client", "access", "--url", url]
-        with subprocess.Popen(command, stderr=subprocess.PIPE) as started:
+        with subprocess.Popen(
+            command,
+            stderr=subprocess.PIPE,
+            # A shell's background jobs ignore SIGINT, and their children inherit that.
+            preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
+        ) as started:
             connection, _ = silent.accept()
             started.send_signal(signal.SIGINT)
             _, complaint = started.communicate(timeout=30)

@@ -73,6 +73,15 @@ def test_a_folder_that_cannot_be_written_is_one_clear_sentence(tmp_path: Path) -
     assert complaint.count("\n") == 1
 
 
+def test_a_file_that_is_no_database_is_one_clear_sentence(tmp_path: Path) -> None:
+    (tmp_path / "keypost.db").write_bytes(b"this is no database, however long it is" * 100)
+    _, complaint = (process := start(tmp_path, Ports.free())).communicate(timeout=30)
+    assert process.returncode == 78
+    assert complaint.startswith(f"keypostd: DATABASE_DSN: {tmp_path}/keypost.db")
+    assert complaint.endswith("cannot be used: file is not a database\n")
+    assert complaint.count("\n") == 1
+
+
 def test_two_servers_do_not_share_a_folder(tmp_path: Path) -> None:
     with running(tmp_path):
         _, complaint = (process := start(tmp_path, Ports.free())).communicate(timeout=30)

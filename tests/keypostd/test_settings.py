@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from keypostd.environment import SettingsInvalid, read_environment
-from keypostd.settings import Address, Settings
+from keypostd.settings import Address, Settings, StoreSettings
 
 SECRETS = {"EDPROOF_HMAC_SECRET": "h" * 32, "CREDENTIAL_SECRET": "c" * 32}
 
@@ -48,6 +48,20 @@ BROKEN = [
     ({"EDPROOF_HMAC_SECRT": "typovalue"}, "EDPROOF_HMAC_SECRT"),
     ({"MAILBOX_PRICE": "100value"}, "MAILBOX_PRICE"),
     ({"DATABASE_DSN": "postgresql://user:secretvalue@db/keypost"}, "DATABASE_DSN"),
+    ({"DATABASE_DSN": ":memory:"}, "DATABASE_DSN"),
+    ({"LOOKUP_DSN": "keypost.db"}, "LOOKUP_DSN"),
+    ({"PUBLIC_BASE_URL": "HTTPS://keypost.example"}, "PAYMENT_PROVIDER"),
+    ({"PUBLIC_BASE_URL": "http://:secretvalue@keypost.example"}, "PUBLIC_BASE_URL"),
+    ({"MAIL_DOMAIN": "-value-.example"}, "MAIL_DOMAIN"),
+    ({"MAIL_DOMAN": "value.example"}, "MAIL_DOMAN"),
+    ({"GRACE_DAY": "3value"}, "GRACE_DAY"),
+    ({"IMAP_PROT": "993value"}, "IMAP_PROT"),
+    ({"HTTP_ADR": ":80value"}, "HTTP_ADR"),
+    ({"SMTP_URL_FILE": "/nonexistent/value"}, "SMTP_URL"),
+    ({"ADMIN_API_KEY": "keyvalue"}, "ADMIN_API_KEY"),
+    ({"SUPPORT_EMAIL": "a@value.example"}, "SUPPORT_EMAIL"),
+    ({"METRICS_ADDR": "value"}, "METRICS_ADDR"),
+    ({"TRUSTED_PROXIES": "value"}, "TRUSTED_PROXIES"),
     ({"CREDENTIAL_SECRET_FILE": "/nonexistent/value"}, "CREDENTIAL_SECRET_FILE"),
 ]
 
@@ -70,6 +84,20 @@ def test_two_mistakes_are_told_at_once() -> None:
     with pytest.raises(SettingsInvalid) as caught:
         Settings.parse(SECRETS | {"IMAP_PORT": "0", "MAIL_DOMAIN": "x"})
     assert len(caught.value.problems) == 2
+
+
+def test_variables_of_other_programs_are_none_of_our_business() -> None:
+    others = {"HTTP_PROXY": "x", "MAIL": "/var/mail/x", "DATABASE_URL": "x", "PUBLIC_IP": "x"}
+    Settings.parse(SECRETS | others)
+
+
+def test_a_url_has_one_spelling() -> None:
+    settings = Settings.parse(SECRETS | {"PUBLIC_BASE_URL": "HTTP://Keypost.Example:8080/"})
+    assert settings.public_base_url == "http://keypost.example:8080"
+
+
+def test_migrating_needs_no_secret() -> None:
+    assert StoreSettings.parse({"DATABASE_DSN": "/a/k.db"}).lookup_file == Path("/a/lookup.db")
 
 
 def test_a_misspelled_name_gets_a_hint() -> None:
