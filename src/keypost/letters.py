@@ -9,8 +9,8 @@ from typing import Self
 from keypost.address import EmailAddress
 
 # A letter that the provider refuses is tried again after 2 s, 4 s, 8 s … up to
-# an hour apart; after these many attempts an operator has to look.
-MAX_ATTEMPTS = 40
+# an hour apart; after these many attempts, some 20 hours, an operator has to look.
+MAX_ATTEMPTS = 30
 _LONGEST_PAUSE = timedelta(hours=1)
 
 # How long a worker may hold a letter: longer than any notifier's time-out.
@@ -29,7 +29,7 @@ class LetterState(Enum):
     QUEUED = "queued"
     SENDING = "sending"  # a worker holds it until ``due_at``; if that passes, the worker died
     SENT = "sent"
-    DEAD = "dead"  # given up after MAX_ATTEMPTS; /readyz counts them
+    DEAD = "dead"  # given up after MAX_ATTEMPTS; logged, and kept for an operator
     DROPPED = "dropped"  # not worth sending any more: replaced, paid, or expired
 
 

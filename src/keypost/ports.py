@@ -64,10 +64,6 @@ class LetterQueue(Protocol):
         """Return when the longest waiting letter was written; None where none waits."""
         ...
 
-    async def dead_letters(self) -> int:
-        """Return how many letters were given up."""
-        ...
-
 
 class MailboxStore(Protocol):
     """Keeps mailboxes. Laws: one mailbox a holder, one a username, one a token digest."""

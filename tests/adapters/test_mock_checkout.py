@@ -11,7 +11,7 @@ import pytest
 from fakes import things
 from fakes.clock import FakeClock
 from keypost.billing import CheckoutState
-from keypost.errors import CheckoutEnded, CheckoutNotFound
+from keypost.errors import CheckoutEnded, CheckoutNotFound, PaymentProviderUnavailable
 from keypost_adapters.checkout.mock import MockCheckout
 
 CHECKOUT = replace(things.checkout(), id="0123456789abcdef" * 2)
@@ -68,6 +68,19 @@ async def test_an_ended_session_takes_no_money(mock: MockCheckout, clock: FakeCl
     with pytest.raises(CheckoutEnded):
         await mock.pay(SESSION)
     assert (await mock.look_up(SESSION)).receipt is None
+
+
+@pytest.mark.parametrize("content", [b"", b'{"expires_at": "20', b"\xff\xfe\x00", b"nonsense"])
+async def test_books_that_cannot_be_read_are_a_provider_that_does_not_answer(
+    mock: MockCheckout, content: bytes
+) -> None:
+    await opened(mock)
+    books = mock.folder / f"{SESSION}.json"
+    books.write_bytes(content)
+    for asked in (mock.look_up(SESSION), mock.pay(SESSION), opened(mock)):
+        with pytest.raises(PaymentProviderUnavailable):
+            await asked
+    assert books.read_bytes() == content  # left for an operator to look at
 
 
 @pytest.mark.parametrize(

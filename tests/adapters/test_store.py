@@ -3,8 +3,10 @@
 import asyncio
 import sqlite3
 import stat
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -15,11 +17,14 @@ from sqlalchemy import event
 from contracts.stores import copied, migrated, opened
 from fakes import things
 from fakes.clock import NOON, FakeClock
-from keypost.errors import ChallengeUsed, StoreBusy
+from keypost.errors import ChallengeUsed, StoreBusy, StoreFailing
+from keypost.letters import LetterState
 from keypost.mailbox import Mailbox
+from keypost_adapters.store import turn
 from keypost_adapters.store.dialect import set_up_connection
 from keypost_adapters.store.hot_path import SqliteNonceStore
 from keypost_adapters.store.sqlite import SqliteStore, open_sqlite
+from keypost_adapters.store.turn import WriteTurn
 
 SOON = NOON + timedelta(seconds=35)
 
@@ -116,7 +121,8 @@ async def test_expired_nonces_are_cleared_away(
     await store.nonces.consume("old", expires_at=SOON)
     clock.now = SOON + timedelta(minutes=2)
     await store.nonces.consume("new", expires_at=clock() + timedelta(seconds=35))
-    assert nonces_in(folder) == {"new"}
+    async with store.uow():  # its turn comes when the nonces' is over
+        assert nonces_in(folder) == {"new"}
 
 
 async def test_a_nonce_that_has_not_expired_is_kept(
@@ -174,14 +180,19 @@ async def test_what_one_store_committed_the_other_finds(folder: Path, clock: Fak
 # --- locks --------------------------------------------------------------------
 
 
-def with_little_patience(store: SqliteStore) -> None:
-    """Wait for locks for 20 ms instead of 5 s; connections are made at first use."""
+def with_pragma(store: SqliteStore, pragma: str) -> None:
+    """Set up the transactions' connection with one more pragma; it is made at first use."""
 
     @event.listens_for(store.uow.engine.sync_engine, "connect")
-    def hurry(connection: sqlite3.Connection, _record: object) -> None:
+    def set_up(connection: sqlite3.Connection, _record: object) -> None:
         cursor = connection.cursor()
-        cursor.execute("PRAGMA busy_timeout = 20")
+        cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
+
+
+def with_little_patience(store: SqliteStore, milliseconds: int = 20) -> None:
+    """Wait for other processes' locks for less than 5 s."""
+    with_pragma(store, f"busy_timeout = {milliseconds}")
 
 
 async def test_a_locked_database_is_busy(store: SqliteStore, folder: Path) -> None:
@@ -194,12 +205,98 @@ async def test_a_locked_database_is_busy(store: SqliteStore, folder: Path) -> No
 async def test_a_locked_database_is_busy_for_nonces(folder: Path, clock: FakeClock) -> None:
     path = folder / "keypost.db"
     async with aiosqlite.connect(path, isolation_level=None, timeout=0.02) as connection:
-        nonces = SqliteNonceStore(connection, writing=asyncio.Lock(), clock=clock)
+        nonces = SqliteNonceStore(connection, writing=WriteTurn(), clock=clock)
         with write_lock(folder):
             calls = (nonces.consume(str(number), expires_at=SOON) for number in range(3))
             outcomes = await asyncio.gather(*calls, return_exceptions=True)
             assert [type(each) for each in outcomes] == [StoreBusy] * 3
         await nonces.consume("1", expires_at=SOON)  # it was not used up
+
+
+async def test_all_who_wait_behind_a_locked_database_hear_of_it_within_one_patience(
+    store: SqliteStore, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(turn, "_PATIENCE_SECONDS", 0.2)
+    with_little_patience(store, milliseconds=300)
+    with write_lock(folder):
+        before = time.monotonic()
+        calls = (put(store, things.mailbox(number)) for number in range(10))
+        nonce = store.nonces.consume("nonce", expires_at=SOON)
+        outcomes = await asyncio.gather(*calls, nonce, return_exceptions=True)
+        took = time.monotonic() - before
+    assert [type(each) for each in outcomes] == [StoreBusy] * 11
+    assert took < 2  # one after the other would be more than ten times 300 ms
+    await put(store, things.mailbox())
+    await store.nonces.consume("nonce", expires_at=SOON)
+
+
+async def test_a_turn_is_passed_on_in_order_and_given_back_after_an_error() -> None:
+    writing, order = WriteTurn(), []
+
+    async def write(number: int) -> None:
+        async with writing():
+            order.append(number)
+            await asyncio.sleep(0)
+            raise ZeroDivisionError
+
+    await asyncio.gather(*(write(number) for number in range(5)), return_exceptions=True)
+    assert order == [0, 1, 2, 3, 4]
+
+
+# --- the disk -----------------------------------------------------------------
+
+
+async def write_a_lot(store: SqliteStore) -> None:
+    async with store.uow() as tx:
+        await tx.mailboxes.add(things.mailbox(), token_digest="x" * 1_000_000)
+        await tx.commit()
+
+
+async def test_a_full_disk_is_a_store_that_fails(store: SqliteStore) -> None:
+    with_pragma(store, "main.max_page_count = 1")  # no less than what is there already
+    with pytest.raises(StoreFailing):
+        await write_a_lot(store)
+    assert await store.index.held_by("SHA256:1") is None
+
+
+async def test_a_readonly_database_is_a_store_that_fails(store: SqliteStore) -> None:
+    with_pragma(store, "query_only = 1")
+    with pytest.raises(StoreFailing):
+        await put(store, things.mailbox())
+    assert await store.index.held_by("SHA256:1") is None
+
+
+async def test_nonces_tell_that_the_store_fails(folder: Path, clock: FakeClock) -> None:
+    path = folder / "keypost.db"
+    async with aiosqlite.connect(path, isolation_level=None) as connection:
+        nonces = SqliteNonceStore(connection, writing=WriteTurn(), clock=clock)
+        await connection.execute_fetchall("PRAGMA query_only = 1")
+        calls = (nonces.consume(str(number), expires_at=SOON) for number in range(3))
+        outcomes = await asyncio.gather(*calls, return_exceptions=True)
+        assert [type(each) for each in outcomes] == [StoreFailing] * 3
+        await connection.execute_fetchall("PRAGMA query_only = 0")
+        await nonces.consume("1", expires_at=SOON)
+
+
+@pytest.mark.parametrize(
+    ("code", "fact"),
+    [
+        (sqlite3.SQLITE_BUSY, StoreBusy),
+        (sqlite3.SQLITE_BUSY_SNAPSHOT, StoreBusy),
+        (sqlite3.SQLITE_LOCKED, StoreBusy),
+        (sqlite3.SQLITE_FULL, StoreFailing),
+        (sqlite3.SQLITE_IOERR_FSYNC, StoreFailing),
+        (sqlite3.SQLITE_READONLY_DBMOVED, StoreFailing),
+        (sqlite3.SQLITE_CANTOPEN, StoreFailing),
+        (sqlite3.SQLITE_CONSTRAINT_UNIQUE, type(None)),
+        (sqlite3.SQLITE_ERROR, type(None)),
+    ],
+)
+def test_what_an_error_of_sqlites_means_follows_from_its_code(code: int, fact: type) -> None:
+    error = sqlite3.OperationalError("database is locked, or so it says")
+    assert turn.fact_of(error) is None
+    error.sqlite_errorcode = code
+    assert type(turn.fact_of(error)) is fact
 
 
 async def test_readers_do_not_wait_for_a_writer(store: SqliteStore, folder: Path) -> None:
@@ -328,6 +425,32 @@ async def test_a_letter_in_a_commit_is_told_of_after_it(folder: Path, clock: Fak
             assert told == []
             await tx.commit()
             assert told == [None]
+
+
+async def test_letters_of_a_kind_that_only_a_later_version_knows_wait_for_it(
+    store: SqliteStore, folder: Path
+) -> None:
+    await put(store, things.mailbox())
+    async with store.uow() as tx:
+        await tx.outbox.add(things.letter(1))
+        await tx.outbox.add(things.letter(2))
+        await tx.commit()
+    with closing(sqlite3.connect(folder / "keypost.db")) as later, later:
+        later.execute("UPDATE outbox SET kind = 'birthday_wish' WHERE id = 'letter-1'")
+    async with store.uow() as tx:
+        assert await tx.outbox.due(SOON, limit=20) == [things.letter(2)]
+        assert await tx.outbox.of("mailbox-1") == [things.letter(2)]
+
+
+async def test_the_queue_is_watched_without_a_turn_to_write(store: SqliteStore) -> None:
+    await put(store, things.mailbox())
+    async with store.uow() as tx:
+        await tx.outbox.add(replace(things.letter(1), state=LetterState.DEAD))
+        await tx.outbox.add(things.letter(2))
+        await tx.commit()
+    async with asyncio.timeout(10), store.uow():
+        assert await store.index.oldest_owed_letter() == NOON
+        assert await store.index.revision()
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
-"""Real processes on the same files: one is killed, two race."""
+"""Real processes on the same files: one is killed, two race, one holds the lock."""
 
+import asyncio
 import sqlite3
 import subprocess
 import sys
@@ -9,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from contracts.stores import migrated
+from contracts.stores import migrated, opened
+from fakes import things
+from fakes.clock import NOON, FakeClock
 
 ROOT = Path(__file__).parents[2]
 
@@ -41,6 +44,48 @@ async def main():
             say(number)
 
 asyncio.run(main())
+"""
+
+# What may be asked of the files while they are open must not give up SQLite's locks on them.
+ASKING = """
+from keypost_adapters.store import migrate
+
+async def main():
+    folder = Path(sys.argv[1])
+    async with opened(folder, FakeClock()) as store:
+        async with store.uow() as tx:
+            await tx.mailboxes.add(things.mailbox(1), token_digest="1")
+            await tx.commit()
+        migrate.upgrade(folder / "keypost.db", folder / "lookup.db")
+        assert await store.index.revision() == migrate.newest_revision()
+        say("asked")
+        sys.stdin.readline()
+        async with store.uow() as tx:
+            await tx.mailboxes.add(things.mailbox(2), token_digest="2")
+            await tx.receiving.put(things.mail_user("mbx_2"), now=NOON)
+            await tx.commit()
+        await store.nonces.consume("nonce", expires_at=NOON + timedelta(days=1))
+        say("committed")
+        sys.stdin.readline()
+
+asyncio.run(main())
+"""
+
+HOLDING = """
+import sqlite3
+connection = sqlite3.connect(Path(sys.argv[1]) / "keypost.db", isolation_level=None)
+connection.execute("BEGIN IMMEDIATE")
+say("holding")
+sys.stdin.readline()
+"""
+
+LOOKING = """
+import sqlite3
+for name in ("keypost.db", "lookup.db"):
+    connection = sqlite3.connect(Path(sys.argv[1]) / name)
+    connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    connection.close()  # the last one to leave would take the write-ahead log along
+say("looked")
 """
 
 RACING = """
@@ -86,6 +131,12 @@ def line_of(process: subprocess.Popen[str]) -> str:
     return process.stdout.readline()
 
 
+def go_on(process: subprocess.Popen[str]) -> None:
+    assert process.stdin is not None
+    process.stdin.write("go\n")
+    process.stdin.flush()
+
+
 def column(path: Path, query: str) -> list[str]:
     with closing(sqlite3.connect(path)) as connection:
         return [value for (value,) in connection.execute(query)]
@@ -124,8 +175,51 @@ def test_of_two_processes_racing_for_a_nonce_one_wins(
     for process in processes:
         assert line_of(process) == "ready\n"
     for process in processes:
-        assert process.stdin is not None
-        process.stdin.write("go\n")
-        process.stdin.flush()
+        go_on(process)
     won = [number for process in processes for number in line_of(process).split()]
     assert sorted(won, key=int) == [str(number) for number in range(50)]
+
+
+def test_asking_about_an_open_store_does_not_cost_what_it_commits_after(
+    tmp_path: Path, processes: list[subprocess.Popen[str]]
+) -> None:
+    folder = migrated(tmp_path)
+    processes.append(start(ASKING, folder))
+    assert line_of(processes[0]) == "asked\n"
+    processes.append(start(LOOKING, folder))
+    assert line_of(processes[1]) == "looked\n"
+    processes[1].wait(timeout=30)
+    go_on(processes[0])
+    assert line_of(processes[0]) == "committed\n"
+    processes[0].kill()
+    processes[0].communicate()
+    database, lookup = folder / "keypost.db", folder / "lookup.db"
+    assert column(database, "SELECT token_digest FROM mailboxes ORDER BY 1") == ["1", "2"]
+    assert column(database, "SELECT nonce FROM nonces") == ["nonce"]
+    assert column(lookup, "SELECT login FROM mail_users") == ["mbx_2"]
+
+
+async def test_look_ups_answer_while_another_process_holds_the_write_lock(
+    tmp_path: Path, processes: list[subprocess.Popen[str]]
+) -> None:
+    folder = migrated(tmp_path)
+    async with opened(folder, FakeClock()) as store:
+        async with store.uow() as tx:
+            await tx.mailboxes.add(things.mailbox(), token_digest="digest")
+            await tx.checkouts.add(things.checkout().opened(things.session()))
+            await tx.receiving.put_domain("keypost.example")
+            await tx.receiving.put(things.mail_user(), now=NOON)
+            await tx.commit()
+        processes.append(start(HOLDING, folder))
+        assert line_of(processes[0]) == "holding\n"
+        waiting = asyncio.create_task(store.nonces.consume("nonce", expires_at=NOON))
+        async with asyncio.timeout(3):  # less than the patience of those who write
+            assert await store.index.held_by("SHA256:1") == things.mailbox()
+            assert await store.index.with_token("digest") == things.mailbox()
+            assert await store.index.open_checkout("mailbox-1") is not None
+            assert await store.index.by_login("mbx_1") == things.mail_user()
+            assert await store.index.serves("keypost.example")
+            assert await store.index.revision()
+        assert not waiting.done()
+        go_on(processes[0])
+        await asyncio.wait_for(waiting, timeout=10)

@@ -85,12 +85,38 @@ async def test_an_instant_comes_back_whatever_zone_it_was_told_in(store: OpenSto
     assert found.paid_until == datetime(2026, 12, 1, 1, 30, tzinfo=vilnius)
 
 
-async def test_paid_lists_who_ever_paid(store: OpenStore) -> None:
+async def test_all_lists_who_paid_and_who_never_did(store: OpenStore) -> None:
     long_ago = things.mailbox(2).paid(NOON - timedelta(days=400))
     await put(store, things.mailbox(1), token_digest=things.digest(1))
     await put(store, long_ago, token_digest=things.digest(2))
     async with store.uow() as tx:
-        assert await tx.mailboxes.paid() == [long_ago]
+        every = sorted(await tx.mailboxes.all(), key=lambda each: each.id)
+    assert every == [things.mailbox(1), long_ago]
+
+
+async def put_digest(store: OpenStore, mailbox_id: str, digest: str) -> None:
+    async with store.uow() as tx:
+        await tx.mailboxes.put_token_digest(mailbox_id, digest)
+        await tx.commit()
+
+
+async def test_a_new_token_digest_takes_the_place_of_the_old_one(store: OpenStore) -> None:
+    await put(store, things.mailbox(1), token_digest=things.digest(1))
+    await put(store, OTHER, token_digest=things.digest(2))
+    for _ in range(2):  # again changes nothing
+        await put_digest(store, "mailbox-1", things.digest(3))
+        assert await store.index.with_token(things.digest(3)) == things.mailbox(1)
+        assert await store.index.with_token(things.digest(1)) is None
+        assert await store.index.with_token(things.digest(2)) == OTHER
+
+
+async def test_two_mailboxes_do_not_come_to_share_a_token_digest(store: OpenStore) -> None:
+    await put(store, things.mailbox(1), token_digest=things.digest(1))
+    await put(store, OTHER, token_digest=things.digest(2))
+    with pytest.raises(store.refusal):
+        await put_digest(store, "mailbox-1", things.digest(2))
+    assert await store.index.with_token(things.digest(1)) == things.mailbox(1)
+    assert await store.index.with_token(things.digest(2)) == OTHER
 
 
 async def test_the_index_shows_only_open_checkouts_the_oldest_first(store: OpenStore) -> None:
@@ -107,6 +133,7 @@ async def test_the_index_shows_only_open_checkouts_the_oldest_first(store: OpenS
         await tx.checkouts.add(things.checkout(5, of=things.mailbox(5)))  # only promised
         await tx.commit()
     assert list(await store.index.open_sessions("memory")) == ["session-4", "session-1"]
+    assert list(await store.index.open_sessions("another")) == []
     shown = [await store.index.open_checkout(f"mailbox-{number}") for number in range(1, 7)]
     assert [each.id if each else None for each in shown] == [
         "checkout-1", None, None, "checkout-4", None, None,

@@ -8,7 +8,6 @@ import pytest
 from contracts.stores import OpenStore
 from fakes import things
 from fakes.clock import NOON
-from keypost.address import EmailAddress
 from keypost.letters import LetterState, OutboxEntry
 
 SECOND = timedelta(seconds=1)
@@ -59,12 +58,7 @@ async def test_only_what_is_still_owed_is_due(store: OpenStore) -> None:
 
 async def test_an_update_replaces_everything_that_may_change(store: OpenStore) -> None:
     await put(store, things.letter(1), things.letter(2))
-    changed = (
-        things.letter(1)
-        .readdressed(EmailAddress.parse("New@example.org"), {"payment_url": "ü"})
-        .taken(NOON)
-        .failed("it was down", now=NOON)
-    )
+    changed = things.letter(1).taken(NOON).failed("it was dówn", now=NOON)
     async with store.uow() as tx:
         await tx.outbox.update(changed)
         await tx.commit()
@@ -78,32 +72,40 @@ async def test_an_entry_is_not_added_twice(store: OpenStore) -> None:
         await put(store, things.letter())
 
 
-async def test_the_last_entry_of_a_mailbox_is_the_one_with_the_latest_due_time(
-    store: OpenStore,
-) -> None:
+async def test_the_entries_of_a_mailbox_come_the_earliest_due_first(store: OpenStore) -> None:
     early, late = things.letter(1), things.letter(2).not_before(NOON + 600 * SECOND)
     others = things.letter(3, of=things.mailbox(2)).not_before(NOON + 900 * SECOND)
     await put(store, late, early, others)
     async with store.uow() as tx:
-        assert await tx.outbox.last_for("mailbox-1") == late
-        assert await tx.outbox.last_for("mailbox-2") == others
-        assert await tx.outbox.last_for("mailbox-3") is None
+        assert await tx.outbox.of("mailbox-1") == [early, late]
+        assert await tx.outbox.of("mailbox-2") == [others]
+        assert await tx.outbox.of("mailbox-3") == []
 
 
 @pytest.mark.parametrize("state", list(LetterState))
-async def test_the_last_entry_is_found_in_any_state(store: OpenStore, state: LetterState) -> None:
+async def test_an_entry_is_found_in_any_state(store: OpenStore, state: LetterState) -> None:
     await put(store, in_state(1, state))
     async with store.uow() as tx:
-        assert await tx.outbox.last_for("mailbox-1") == in_state(1, state)
+        assert await tx.outbox.of("mailbox-1") == [in_state(1, state)]
+        assert await tx.outbox.get("letter-1") == in_state(1, state)
 
 
-async def test_the_queue_tells_since_when_a_letter_waits(store: OpenStore) -> None:
+def written(number: int, state: LetterState) -> OutboxEntry:
+    return replace(in_state(number, state), created_at=NOON + number * SECOND)
+
+
+async def test_the_queue_tells_when_the_longest_waiting_letter_was_written(
+    store: OpenStore,
+) -> None:
     assert await store.queue.oldest_owed_letter() is None
-    await put(store, things.letter(3), things.letter(2), in_state(1, LetterState.SENT))
-    assert await store.queue.oldest_owed_letter() == things.letter(2).due_at
+    retried = written(3, LetterState.QUEUED).not_before(NOON + 600 * SECOND)
+    await put(store, written(4, LetterState.QUEUED), retried, written(1, LetterState.SENT))
+    assert await store.queue.oldest_owed_letter() == NOON + 3 * SECOND
+    await put(store, written(2, LetterState.SENDING))
+    assert await store.queue.oldest_owed_letter() == NOON + 2 * SECOND
 
 
-@pytest.mark.parametrize("state", [LetterState.SENT, LetterState.DEAD])
+@pytest.mark.parametrize("state", [LetterState.SENT, LetterState.DEAD, LetterState.DROPPED])
 async def test_what_nobody_will_send_does_not_wait(store: OpenStore, state: LetterState) -> None:
     await put(store, in_state(1, state))
     assert await store.queue.oldest_owed_letter() is None

@@ -132,7 +132,8 @@ async def test_a_new_billing_address_replaces_the_old_one_while_unpaid(office: O
     assert second.payment_url == first.payment_url
     assert second.mailbox.billing_email == OTHER_PAYER
     assert office.store.mailboxes == [second.mailbox]
-    assert [letter.to for letter in office.store.letters] == [OTHER_PAYER]
+    await office.send_letters()
+    assert [letter.to for letter in office.notifier.sent.values()] == [OTHER_PAYER]
 
 
 async def test_an_active_mailbox_owes_nothing_and_keeps_its_billing_address(
@@ -266,6 +267,17 @@ async def test_a_promise_outlives_a_change_of_provider(office: Office) -> None:
     assert office.store.mailboxes[0].status(NOON) is Status.ACTIVE
 
 
+async def test_an_active_mailbox_is_shown_although_the_provider_is_down(office: Office) -> None:
+    await office.activate(AGENT)
+    await office.renew(AGENT)  # a link is open that could be asked about
+    office.clock.advance(timedelta(minutes=2))
+    office.provider.down = True
+    claimed = await office.claim(AGENT)
+    assert (claimed.payment_url, claimed.mailbox.paid_until) == ("", MONTH_LATER)
+    with pytest.raises(PaymentProviderUnavailable):
+        await office.renew(AGENT)
+
+
 # --- the link ended, or was paid and nobody said so ----------------------------
 
 
@@ -293,6 +305,27 @@ async def test_a_link_that_is_over_before_it_is_asked_about_is_replaced(office: 
     second = await office.claim(AGENT)
     assert second.payment_url not in {"", first.payment_url}
     assert states(office) == [CheckoutState.ENDED, CheckoutState.OPEN]
+
+
+async def test_a_promise_whose_session_is_over_when_it_is_opened_is_replaced(
+    office: Office,
+) -> None:
+    office.provider.loses_answers = True
+    with pytest.raises(PaymentProviderUnavailable):
+        await office.claim(AGENT)
+    office.provider.loses_answers = False
+    office.clock.advance(timedelta(days=1))  # the provider opened a session, and it is over
+    claims = await asyncio.gather(office.claim(AGENT), office.claim(AGENT))
+    assert states(office) == [CheckoutState.ENDED, CheckoutState.OPEN]
+    dead, alive = office.store.checkouts
+    assert dead.session is not None
+    assert alive.session is not None
+    assert {claimed.payment_url for claimed in claims} == {alive.session.payment_url}
+    assert office.provider.opened == [dead.id, dead.id, alive.id]
+    [letter] = office.store.letters  # the dead link is mailed to nobody
+    assert letter.facts["payment_url"] == alive.session.payment_url
+    await office.pay(office.session())
+    assert office.store.mailboxes[0].status(office.clock()) is Status.ACTIVE
 
 
 async def test_a_payment_nobody_told_of_is_settled_by_the_next_claim(office: Office) -> None:

@@ -13,7 +13,7 @@ from keypost.address import EmailAddress
 from keypost.billing import Checkout
 from keypost.letters import LetterState, OutboxEntry
 from keypost.mailbox import Mailbox
-from keypost.use_cases.mail_payment_link import PAUSE, MailPaymentLink
+from keypost.use_cases.mail_payment_link import PAUSE, MailPaymentLink, drop_waiting_links
 
 MAILBOX = things.mailbox()
 ELSEWHERE = MAILBOX.billed_to(EmailAddress.parse("other@example.org"))
@@ -49,13 +49,19 @@ class Desk:
                 await tx.outbox.update(taken.failed("down", now=self.clock()))
             await tx.commit()
 
+    async def take(self) -> None:
+        """Begin to send every letter that is due now."""
+        async with self.store.uow() as tx:
+            for entry in await tx.outbox.due(self.clock(), limit=99):
+                await tx.outbox.update(entry.taken(self.clock()))
+            await tx.commit()
+
     @property
     def letters(self) -> list[OutboxEntry]:
         return self.store.letters
 
-    @property
-    def urls(self) -> list[str]:
-        return [entry.facts["payment_url"] for entry in self.letters]
+    def states(self) -> list[LetterState]:
+        return [entry.state for entry in self.letters]
 
 
 @pytest.fixture
@@ -75,6 +81,7 @@ async def test_the_first_letter_is_due_at_once(desk: Desk) -> None:
         "price": "1.00 EUR",
         "months": "1",
     }
+    assert letter.expires_at == things.session(1).expires_at  # as long as its link can be paid
 
 
 async def test_the_same_again_within_ten_minutes_is_not_sent_again(desk: Desk) -> None:
@@ -95,17 +102,23 @@ async def test_the_same_again_after_ten_minutes_is_sent_at_once(desk: Desk) -> N
 
 
 @pytest.mark.parametrize(("mailbox", "link"), [(ELSEWHERE, LINK), (MAILBOX, NEW_LINK)])
-async def test_news_replace_a_letter_that_nobody_tried_to_send(
-    desk: Desk, mailbox: Mailbox, link: Checkout
+@pytest.mark.parametrize("attempts", [0, 1, 3])
+async def test_news_replace_the_letter_that_waits_however_often_it_was_tried(
+    desk: Desk, mailbox: Mailbox, link: Checkout, attempts: int
 ) -> None:
     await desk.owe()
-    desk.clock.advance(timedelta(minutes=1))
+    for _ in range(attempts):
+        await desk.fail()
+        desk.clock.now = desk.letters[0].due_at
     await desk.owe(mailbox, link)
-    [letter] = desk.letters
-    assert letter.to == mailbox.billing_email
+    first, second = desk.letters
+    assert (first.state, first.attempts) == (LetterState.DROPPED, attempts)
+    assert (second.state, second.attempts) == (LetterState.QUEUED, 0)
+    assert second.to == mailbox.billing_email
     assert link.session is not None
-    assert letter.facts["payment_url"] == link.session.payment_url
-    assert letter.due_at == NOON  # it was due, and still is
+    assert second.facts["payment_url"] == link.session.payment_url
+    assert second.due_at == desk.clock()  # nothing went out yet
+    assert second.id != first.id  # a notifier that knows the first would not send other words
 
 
 @pytest.mark.parametrize(("mailbox", "link"), [(ELSEWHERE, LINK), (MAILBOX, NEW_LINK)])
@@ -120,7 +133,7 @@ async def test_news_after_a_sent_letter_wait_for_the_pause_to_be_over(
     assert first.state is LetterState.SENT
     assert second.due_at == NOON + PAUSE
     assert second.to == mailbox.billing_email
-    assert second.untouched
+    assert (second.state, second.attempts) == (LetterState.QUEUED, 0)
 
 
 async def test_the_latest_news_replace_the_news_that_wait(desk: Desk) -> None:
@@ -129,23 +142,61 @@ async def test_the_latest_news_replace_the_news_that_wait(desk: Desk) -> None:
     await desk.owe(ELSEWHERE, LINK)
     await desk.owe(ELSEWHERE, NEW_LINK)
     await desk.owe(MAILBOX, NEW_LINK)
-    assert len(desk.letters) == 2
-    assert desk.letters[1].to == MAILBOX.billing_email
-    assert desk.urls[1].endswith("session-2")
-    assert desk.letters[1].due_at == NOON + PAUSE
+    assert desk.states() == [
+        LetterState.SENT,
+        LetterState.DROPPED,
+        LetterState.DROPPED,
+        LetterState.QUEUED,
+    ]
+    last = desk.letters[-1]
+    assert last.to == MAILBOX.billing_email
+    assert last.facts["payment_url"].endswith("session-2")
+    assert last.due_at == NOON + PAUSE
 
 
 async def test_news_do_not_change_a_letter_that_is_being_sent(desk: Desk) -> None:
     await desk.owe()
-    async with desk.store.uow() as tx:
-        [entry] = await tx.outbox.due(NOON, limit=1)
-        await tx.outbox.update(entry.taken(NOON))
-        await tx.commit()
+    await desk.take()
+    desk.clock.advance(timedelta(seconds=20))
     await desk.owe(ELSEWHERE)
     first, second = desk.letters
-    assert first.to == MAILBOX.billing_email
+    assert (first.to, first.state) == (MAILBOX.billing_email, LetterState.DROPPED)
     assert second.to == ELSEWHERE.billing_email
-    assert second.due_at >= NOON + PAUSE
+    assert second.due_at == desk.clock() + PAUSE
+
+
+async def test_the_same_again_while_it_is_being_sent_is_not_sent_again(desk: Desk) -> None:
+    await desk.owe()
+    await desk.take()
+    await desk.owe()
+    assert desk.states() == [LetterState.SENDING]
+
+
+@pytest.mark.parametrize("state", [LetterState.DEAD, LetterState.DROPPED])
+async def test_a_letter_that_will_not_be_sent_does_not_stand_for_another(
+    desk: Desk, state: LetterState
+) -> None:
+    await desk.owe()
+    async with desk.store.uow() as tx:
+        await tx.outbox.update(replace(desk.letters[0], state=state))
+        await tx.commit()
+    await desk.owe()
+    assert desk.states() == [state, LetterState.QUEUED]
+    assert desk.letters[1].due_at == NOON
+
+
+async def test_only_letters_that_wait_are_dropped_and_only_those_of_the_mailbox(
+    desk: Desk,
+) -> None:
+    other = things.mailbox(2)
+    await desk.owe()
+    await desk.send_all()
+    await desk.owe(ELSEWHERE)
+    await desk.owe(other, things.checkout(3, of=other).opened(things.session(3)))
+    async with desk.store.uow() as tx:
+        await drop_waiting_links(tx, MAILBOX.id)
+        await tx.commit()
+    assert desk.states() == [LetterState.SENT, LetterState.DROPPED, LetterState.QUEUED]
 
 
 async def test_a_letter_that_is_tried_again_is_not_doubled(desk: Desk) -> None:
@@ -167,9 +218,10 @@ async def test_a_day_of_claims_every_minute_sends_at_most_one_letter_in_ten(desk
     for minute in range(24 * 60):
         mailbox = ELSEWHERE if minute % 3 else MAILBOX
         await desk.owe(mailbox, NEW_LINK if minute % 5 else LINK)
+        assert desk.states().count(LetterState.QUEUED) <= 1
         await desk.send_all()
         desk.clock.advance(timedelta(minutes=1))
-    times = sorted(entry.due_at for entry in desk.letters)
+    times = sorted(each.due_at for each in desk.letters if each.state is LetterState.SENT)
     assert len(times) > 100
     pauses = [later - earlier for earlier, later in pairwise(times)]
     assert min(pauses) >= PAUSE

@@ -9,6 +9,7 @@ import pytest
 from fakes.clock import NOON
 from fakes.inbox import MemoryInbox
 from fakes.office import Agent, Office
+from keypost.credentials import token_digest
 from keypost.errors import (
     AccessTokenInvalid,
     ChallengeUsed,
@@ -23,6 +24,7 @@ from keypost.use_cases.read_inbox import ListMessages, ReadMessage, ReadRawMessa
 
 AGENT, STRANGER = Agent(1), Agent(2)
 MONTH_LATER = NOON.replace(month=12)
+NEW_SECRET = bytes(range(1, 33))
 
 
 @pytest.fixture
@@ -158,6 +160,33 @@ async def test_the_password_is_no_token_and_the_digest_is_none_either(office: Of
     for text in (password, digest):
         with pytest.raises(AccessTokenInvalid):
             await office.resolve_token(text)
+
+
+async def test_a_token_of_an_old_secret_opens_nothing(office: Office) -> None:
+    await office.activate(AGENT)
+    old = (await office.resolve(AGENT)).credentials.access_token
+    changed = office.with_secret(NEW_SECRET)
+    # Until the digests are written anew, the old one still leads to the mailbox.
+    assert await changed.store.index.with_token(token_digest(old)) is not None
+    with pytest.raises(AccessTokenInvalid):
+        await changed.resolve_token(old)
+    await changed.rewrite()
+    with pytest.raises(AccessTokenInvalid):
+        await changed.resolve_token(old)
+
+
+async def test_a_token_of_the_new_secret_opens_once_the_digests_are_written_anew(
+    office: Office,
+) -> None:
+    await office.activate(AGENT)
+    await office.claim(STRANGER)  # not paid, and found by its token all the same
+    changed = office.with_secret(NEW_SECRET)
+    assert await changed.rewrite() == 2
+    access = await changed.resolve(AGENT)
+    assert await changed.resolve_token(access.credentials.access_token) == access
+    unpaid = changed.credentials.derive(office.store.mailboxes[1])
+    with pytest.raises(PaymentDue):
+        await changed.resolve_token(unpaid.access_token)
 
 
 async def test_reading_needs_a_paid_mailbox_before_the_inbox_is_asked(office: Office) -> None:

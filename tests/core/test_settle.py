@@ -6,10 +6,11 @@ from datetime import timedelta
 import pytest
 
 from fakes.clock import NOON
-from fakes.office import DOMAIN, Agent, Office
+from fakes.office import DOMAIN, OTHER_PAYER, Agent, Office
 from keypost.billing import CheckoutState
 from keypost.credentials import dovecot_digest
 from keypost.errors import CheckoutNotFound, PaymentProviderUnavailable, StoreBusy
+from keypost.letters import LetterState
 from keypost.use_cases.settle_checkout import Reconciled
 
 AGENT, OTHER = Agent(1), Agent(2)
@@ -132,6 +133,40 @@ async def test_a_provider_that_does_not_answer_changes_nothing(office: Office) -
     assert office.store.tables == before
 
 
+# --- letters ------------------------------------------------------------------
+
+
+async def test_nobody_who_has_paid_is_asked_to_pay(office: Office) -> None:
+    await office.claim(AGENT)
+    await office.claim(OTHER)
+    await office.pay(office.session(0))
+    assert [each.state for each in office.store.letters] == [
+        LetterState.DROPPED,
+        LetterState.QUEUED,
+    ]
+    await office.send_letters()
+    [letter] = office.notifier.sent.values()
+    assert office.session(1) in letter.text
+
+
+async def test_a_letter_that_waits_for_its_pause_is_dropped_with_the_payment(
+    office: Office,
+) -> None:
+    await office.claim(AGENT)
+    await office.send_letters()
+    await office.claim(AGENT, billing=OTHER_PAYER)
+    await office.pay(office.session())
+    office.clock.advance(timedelta(hours=1))
+    assert await office.send_letters() == []
+    assert len(office.notifier.sent) == 1
+
+
+async def test_a_letter_still_waits_while_nothing_was_paid(office: Office) -> None:
+    await office.claim(AGENT)
+    await office.settle(office.session())
+    assert [each.state for each in office.store.letters] == [LetterState.QUEUED]
+
+
 # --- reconciliation -----------------------------------------------------------
 
 
@@ -160,6 +195,18 @@ async def test_reconciling_goes_on_past_what_the_provider_has_forgotten(office: 
     assert office.store.mailboxes[1].paid_until == MONTH_LATER
 
 
+async def test_reconciling_goes_on_past_what_cannot_be_settled(office: Office) -> None:
+    await office.claim(AGENT)
+    await office.claim(OTHER)
+    office.provider.pay(office.session(0))
+    office.provider.pay(office.session(1))
+    mailbox = office.store.tables.mailboxes.pop(office.store.mailboxes[0].id)
+    assert await office.reconcile() == Reconciled(asked=2, unanswered=1)
+    assert office.store.mailboxes[0].paid_until == MONTH_LATER
+    office.store.tables.mailboxes[mailbox.id] = mailbox
+    assert await office.reconcile() == Reconciled(asked=1, unanswered=0)
+
+
 async def test_reconciling_while_the_provider_is_down_loses_nothing(office: Office) -> None:
     await office.claim(AGENT)
     office.provider.pay(office.session())
@@ -170,7 +217,7 @@ async def test_reconciling_while_the_provider_is_down_loses_nothing(office: Offi
     assert office.store.mailboxes[0].paid_until == MONTH_LATER
 
 
-# --- repair -------------------------------------------------------------------
+# --- what is derived, written anew --------------------------------------------
 
 
 async def test_lost_receive_tables_are_written_anew(office: Office) -> None:
@@ -179,7 +226,7 @@ async def test_lost_receive_tables_are_written_anew(office: Office) -> None:
     await office.claim(Agent(3))  # never paid, so it never received
     users = office.store.users
     office.store.lose_receive_tables()
-    assert await office.repair() == 2
+    assert await office.rewrite() == 3
     assert office.store.users == users
     assert await office.store.index.serves(DOMAIN)
 
@@ -191,17 +238,31 @@ async def test_a_row_that_is_behind_is_brought_up_to_date(office: Office) -> Non
     await office.pay(office.session())
     [renewed] = office.store.users
     office.store.tables.users = behind
-    await office.repair()
+    await office.rewrite()
     assert office.store.users == [renewed]
 
 
-async def test_repairing_an_empty_store_still_serves_the_domain(office: Office) -> None:
-    assert await office.repair() == 0
+async def test_rewriting_an_empty_store_still_serves_the_domain(office: Office) -> None:
+    assert await office.rewrite() == 0
     assert await office.store.index.serves(DOMAIN)
 
 
-async def test_repairing_changes_no_mailbox_and_no_payment(office: Office) -> None:
+async def test_rewriting_changes_no_mailbox_no_payment_and_no_digest(office: Office) -> None:
     await office.activate(AGENT)
-    mailboxes, payments = office.store.mailboxes, office.store.payments
-    await office.repair()
-    assert (office.store.mailboxes, office.store.payments) == (mailboxes, payments)
+    before = office.store.tables.copy()
+    office.clock.advance(timedelta(days=1))
+    await office.rewrite()
+    after = office.store.tables
+    assert (after.mailboxes, after.payments) == (before.mailboxes, before.payments)
+    assert after.token_digests == before.token_digests
+    assert after.users == before.users
+
+
+async def test_after_a_change_of_the_secret_the_daemons_know_the_new_password(
+    office: Office,
+) -> None:
+    await office.activate(AGENT)
+    changed = office.with_secret(bytes(range(1, 33)))
+    assert await changed.rewrite() == 1
+    [mailbox], [user] = office.store.mailboxes, office.store.users
+    assert user.password == dovecot_digest(changed.credentials.derive(mailbox).password)

@@ -1,7 +1,7 @@
 """The core wired over the fakes, and the people around it."""
 
 import base64
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from nacl.exceptions import CryptoError
@@ -23,13 +23,9 @@ from keypost.use_cases.mail_payment_link import MailPaymentLink
 from keypost.use_cases.prove_key import IssueChallenge, ProveByChallenge, ShownProof
 from keypost.use_cases.request_payment import RefreshCheckout, RequestPayment
 from keypost.use_cases.resolve_access import Access, OpenMailbox, ResolveAccess, ResolveToken
+from keypost.use_cases.rewrite_derived import RewriteDerived
 from keypost.use_cases.send_letters import SendLetters
-from keypost.use_cases.settle_checkout import (
-    Provision,
-    ReconcileCheckouts,
-    RepairReceiveTables,
-    SettleCheckout,
-)
+from keypost.use_cases.settle_checkout import Provision, ReconcileCheckouts, SettleCheckout
 
 DOMAIN = "keypost.example"
 TERMS = ReceiveTerms(mail_domain=DOMAIN, grace=timedelta(days=7), quota_bytes=100_000_000)
@@ -63,35 +59,35 @@ class Office:
     clock: FakeClock = field(default_factory=FakeClock)
     store: MemoryStore = field(default_factory=MemoryStore)
     notifier: MemoryNotifier = field(default_factory=MemoryNotifier)
+    random: CountingRandom = field(default_factory=CountingRandom)
     credentials: CredentialDeriver = field(
         default_factory=lambda: CredentialDeriver(bytes(range(32)))
     )
 
     def __post_init__(self) -> None:
-        random = CountingRandom()
         challenges = Challenges(bytes(32), service="https://keypost.example")
         self.provider = MemoryCheckout(self.clock)
-        self.challenge = IssueChallenge(challenges, self.clock, random)
+        self.challenge = IssueChallenge(challenges, self.clock, self.random)
         prove = ProveByChallenge(challenges, _verify, self.clock)
         provision = Provision(self.credentials, TERMS, self.clock)
         self.settle = SettleCheckout(self.store.uow, self.provider, provision)
         self.payment = RequestPayment(
             self.store.uow,
             self.provider,
-            MailPaymentLink(self.clock, random, DOMAIN),
+            MailPaymentLink(self.clock, self.random, DOMAIN),
             OFFER,
             self.clock,
-            random,
+            self.random,
         )
         refresh = RefreshCheckout(self.store.index, self.settle, self.clock)
-        make = MakeMailbox(self.clock, random, self.credentials)
+        make = MakeMailbox(self.clock, self.random, self.credentials)
         self.claim_mailbox = ClaimMailbox(prove, refresh, self.store.uow, make, self.payment)
         self.renew_mailbox = RenewMailbox(prove, refresh, self.store.uow, self.payment)
         opening = OpenMailbox(self.store.index, self.credentials, self.clock)
         self.resolve_access = ResolveAccess(prove, self.store.nonces, self.store.index, opening)
         self.resolve_token = ResolveToken(self.store.index, opening)
         self.reconcile = ReconcileCheckouts(self.store.index, self.settle)
-        self.repair = RepairReceiveTables(self.store.uow, provision)
+        self.rewrite = RewriteDerived(self.store.uow, provision)
         self.send_letters = SendLetters(
             self.store.uow, PlainLetterWriter(), self.notifier, self.clock
         )
@@ -124,6 +120,10 @@ class Office:
         """Claim and pay."""
         await self.claim(agent)
         await self.pay(self.session())
+
+    def with_secret(self, secret: bytes) -> "Office":
+        """Start again over the same store, with another credential secret."""
+        return replace(self, credentials=CredentialDeriver(secret))
 
 
 def _verify(key: PublicKey, message: bytes, signature: bytes) -> None:

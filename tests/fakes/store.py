@@ -140,8 +140,15 @@ class MemoryMailboxStore:
             mailbox.paid_until
         )
 
-    async def paid(self) -> Sequence[Mailbox]:
-        return [each for each in self._tables.mailboxes.values() if each.paid_until is not None]
+    async def put_token_digest(self, mailbox_id: str, digest: str) -> None:
+        digests = self._tables.token_digests
+        _refuse(digests.get(digest, mailbox_id) != mailbox_id, "token digest")
+        for old in [each for each, owner in digests.items() if owner == mailbox_id]:
+            del digests[old]
+            digests[digest] = mailbox_id
+
+    async def all(self) -> Sequence[Mailbox]:
+        return list(self._tables.mailboxes.values())
 
 
 class MemoryCheckoutStore:
@@ -238,9 +245,12 @@ class MemoryOutbox:
         due = sorted((each for each in owed if each.due_at <= now), key=_due_at)
         return due[:limit]
 
-    async def last_for(self, mailbox_id: str) -> OutboxEntry | None:
+    async def get(self, entry_id: str) -> OutboxEntry:
+        return self._tables.outbox[entry_id]
+
+    async def of(self, mailbox_id: str) -> Sequence[OutboxEntry]:
         entries = [each for each in self._tables.outbox.values() if each.mailbox_id == mailbox_id]
-        return max(entries, key=_due_at, default=None)
+        return sorted(entries, key=_due_at)
 
 
 class MemoryReceiveTable:
@@ -294,7 +304,7 @@ class MemoryIndex:
 
     async def oldest_owed_letter(self) -> datetime | None:
         entries = self._store.tables.outbox.values()
-        waiting = [each.due_at for each in entries if each.state is LetterState.QUEUED]
+        waiting = [each.created_at for each in entries if each.state in _OWED]
         return min(waiting, default=None)
 
     async def serves(self, domain: str) -> bool:

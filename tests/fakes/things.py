@@ -72,6 +72,7 @@ def letter(number: int = 1, *, of: Mailbox | None = None) -> OutboxEntry:
         },
         created_at=NOON,
         due_at=NOON + timedelta(seconds=number),
+        expires_at=session(number).expires_at,
     )
 
 

@@ -16,7 +16,6 @@ class Watched:
 
     found: str = "0001"
     oldest: datetime | None = None
-    dead: int = 0
     is_down: bool = False
     asked: int = 0
 
@@ -29,16 +28,12 @@ class Watched:
     async def oldest_owed_letter(self) -> datetime | None:
         return self.oldest
 
-    async def dead_letters(self) -> int:
-        return self.dead
-
 
 @pytest.mark.parametrize(
     ("store", "check", "words"),
     [
         (Watched(found="0000"), "migrations", "pending; run keypostd migrate"),
         (Watched(oldest=NOON - timedelta(minutes=21)), "queues", "letters are not being sent"),
-        (Watched(dead=2), "queues", "2 letters were given up"),
         (Watched(is_down=True), "database", "the database does not answer"),
     ],
 )

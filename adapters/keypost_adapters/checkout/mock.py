@@ -41,10 +41,10 @@ class MockCheckout:
     async def look_up(self, session_id: str) -> Session:
         """Return what the books say of a session."""
         books = await asyncio.to_thread(self._read, session_id)
-        if "paid_at" in books:
-            return Session(CheckoutState.PAID, _receipt(session_id, books))
-        ended = self.clock() >= datetime.fromisoformat(books["expires_at"])
-        return Session(CheckoutState.ENDED if ended else CheckoutState.OPEN)
+        try:
+            return self._session(session_id, books)
+        except (KeyError, TypeError, ValueError) as error:
+            raise PaymentProviderUnavailable("The mock provider's books are spoilt.") from error
 
     async def pay(self, session_id: str) -> None:
         """Pay a session, as its payer does; raise CheckoutNotFound, CheckoutEnded.
@@ -71,6 +71,12 @@ class MockCheckout:
             self._write(session_id, books)
         expires_at = datetime.fromisoformat(books["expires_at"])
         return OpenedSession(session_id, f"{self.base_url}/mock/pay/{session_id}", expires_at)
+
+    def _session(self, session_id: str, books: dict[str, Any]) -> Session:
+        if "paid_at" in books:
+            return Session(CheckoutState.PAID, _receipt(session_id, books))
+        ended = self.clock() >= datetime.fromisoformat(books["expires_at"])
+        return Session(CheckoutState.ENDED if ended else CheckoutState.OPEN)
 
     def _mark_paid(self, session_id: str) -> None:
         books = self._read(session_id)

@@ -8,7 +8,7 @@ are gathered while a commit is under way and written together with the next.
 import asyncio
 import json
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from types import SimpleNamespace
@@ -76,7 +76,6 @@ _WITH_TOKEN = _Lookup(MailboxRow, "token_digest")
 _OPEN_CHECKOUT = _Lookup(CheckoutRow, "mailbox_id", "state")
 _OPEN_CHECKOUTS = _Lookup(CheckoutRow, "state", "provider", order_by="created_at")
 _OLDEST_LETTER = _Lookup(OutboxRow, "state", order_by="created_at", limit=1)
-_LETTERS = _Lookup(OutboxRow, "state", limit=1000)
 _DOMAIN = _Lookup(MailDomainRow, "domain")
 _USER_BY_EMAIL = _Lookup(MailUserRow, "email")
 _USER_BY_LOGIN = _Lookup(MailUserRow, "login")
@@ -117,13 +116,9 @@ class SqliteIndex:
         ]
         return min(waiting, default=None)
 
-    async def dead_letters(self) -> int:
-        """Count the letters that were given up."""
-        return len(await self._all(_LETTERS, LetterState.DEAD.value))
-
     async def revision(self) -> str:
         """Return the revision of the tables, as migrations number them."""
-        [[revision]] = await self._connection.execute_fetchall(REVISION)
+        [[revision]] = await self._fetch(REVISION)
         return str(revision)
 
     async def serves(self, domain: str) -> bool:
@@ -145,8 +140,13 @@ class SqliteIndex:
         return found[0] if found else None
 
     async def _all(self, lookup: _Lookup[Row], *values: str) -> list[Row]:
-        found = await self._connection.execute_fetchall(lookup.sql, values)
-        return [lookup.row(row) for row in found]
+        return [lookup.row(row) for row in await self._fetch(lookup.sql, values)]
+
+    async def _fetch(self, sql: str, values: Sequence[str] = ()) -> Iterable[Any]:
+        try:
+            return await self._connection.execute_fetchall(sql, values)
+        except aiosqlite.Error as error:
+            raise fact_of(error) or error from error
 
 
 class SqliteNonceStore:

@@ -1,5 +1,6 @@
 """Owe the billing contact a letter with the payment link, but never flood anybody."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -12,6 +13,7 @@ from keypost.ports import Clock, RandomBytes, Transaction
 PAUSE = timedelta(minutes=10)
 
 _LINKS = frozenset({LetterKind.PAYMENT_LINK})
+_WAITING = frozenset({LetterState.QUEUED, LetterState.SENDING})
 _OUT = frozenset({LetterState.SENDING, LetterState.SENT})
 
 
@@ -32,17 +34,17 @@ class MailPaymentLink:
         """Write the entry where one is owed; the caller commits."""
         entry = self._entry(mailbox, checkout)
         letters = await tx.outbox.of(mailbox.id)
-        if any(self._counts(letter) for letter in letters if letter.says_what(entry)):
+        others = [letter for letter in letters if not letter.says_what(entry)]
+        await _drop_waiting(tx, others)
+        if any(self._counts(letter) for letter in letters if letter not in others):
             return
-        await drop_waiting_links(tx, mailbox.id)
         out = [self._went_out(letter) for letter in letters if letter.state in _OUT]
         await tx.outbox.add(entry.not_before(max(out) + PAUSE) if out else entry)
 
     def _counts(self, letter: OutboxEntry) -> bool:
         """Say whether a letter with the same words makes another one needless."""
-        if letter.state in _OUT:
-            return self.clock() < letter.due_at + PAUSE
-        return letter.state is LetterState.QUEUED
+        is_recent = letter.state is LetterState.SENT and self.clock() < letter.due_at + PAUSE
+        return is_recent or letter.state in _WAITING
 
     def _went_out(self, letter: OutboxEntry) -> datetime:
         return letter.due_at if letter.state is LetterState.SENT else self.clock()
@@ -62,9 +64,17 @@ class MailPaymentLink:
 
 
 async def drop_waiting_links(tx: Transaction, mailbox_id: str) -> None:
-    """Drop the mailbox's payment letters that nobody has sent yet; the caller commits."""
-    for letter in await tx.outbox.of(mailbox_id):
-        if letter.kind in _LINKS and letter.state is LetterState.QUEUED:
+    """Drop the mailbox's payment letters that are not known to be sent; the caller commits.
+
+    One that is being sent is dropped as well: it counts as sent if it succeeds,
+    and is not tried again if it does not.
+    """
+    await _drop_waiting(tx, await tx.outbox.of(mailbox_id))
+
+
+async def _drop_waiting(tx: Transaction, letters: Iterable[OutboxEntry]) -> None:
+    for letter in letters:
+        if letter.kind in _LINKS and letter.state in _WAITING:
             await tx.outbox.update(letter.dropped())
 
 

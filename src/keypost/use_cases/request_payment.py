@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from keypost.billing import Checkout, CheckoutState, Offer
+from keypost.errors import PaymentProviderUnavailable
 from keypost.mailbox import Mailbox
 from keypost.ports import CheckoutGateway, Clock, MailboxIndex, RandomBytes, Transaction, UnitOfWork
 from keypost.use_cases.mail_payment_link import MailPaymentLink
@@ -102,7 +103,9 @@ class RequestPayment:
         if checkout.state is CheckoutState.ENDED:
             # Opened once before, by a process that died, and over by now.
             checkout = await self._opened(await self._replacement(mailbox), mailbox)
-        return checkout.session.payment_url if checkout.session else ""
+        if checkout.session is None or checkout.state is CheckoutState.ENDED:
+            raise PaymentProviderUnavailable("The payment provider opened a link that is over.")
+        return checkout.session.payment_url
 
     async def _current(self, checkout_id: str) -> Checkout:
         async with self.uow() as tx:

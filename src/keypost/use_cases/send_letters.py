@@ -26,8 +26,9 @@ class SendLetters:
     clock: Clock
 
     async def __call__(self) -> Sequence[OutboxEntry]:
-        """Return the letters that were tried, each with what became of it."""
-        entries = await self._take()
+        """Return the letters that were due, each with what became of it."""
+        taken = await self._take()
+        entries = [entry for entry in taken if entry.state is LetterState.SENDING]
         # Side by side, so that a notifier that hangs holds no letter beyond its own lease.
         outcomes = await asyncio.gather(
             *(self._deliver(entry) for entry in entries), return_exceptions=True
@@ -35,7 +36,8 @@ class SendLetters:
         for outcome in outcomes:
             if isinstance(outcome, BaseException):
                 raise outcome  # after the others are ticked off
-        return [outcome for outcome in outcomes if isinstance(outcome, OutboxEntry)]
+        expired = [entry for entry in taken if entry not in entries]
+        return [*expired, *(outcome for outcome in outcomes if isinstance(outcome, OutboxEntry))]
 
     async def _take(self) -> list[OutboxEntry]:
         now = self.clock()
@@ -45,7 +47,7 @@ class SendLetters:
                 await tx.outbox.update(entry)
             if taken:
                 await tx.commit()
-        return [entry for entry in taken if entry.state is LetterState.SENDING]
+        return taken
 
     async def _deliver(self, entry: OutboxEntry) -> OutboxEntry:
         outcome = await self._send(entry)
