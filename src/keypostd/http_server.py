@@ -62,6 +62,18 @@ class BoundedHttp(HttpToolsProtocol):
         self._stop_waiting()
         super().on_headers_complete()
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Keep headers, and drop the trailers of a chunked body: nobody here reads them."""
+        if self._in_head:
+            super().on_header(name, value)
+
+    def on_response_complete(self) -> None:
+        """Wait for the next head; a line end alone is none (RFC 9112 section 2.2)."""
+        super().on_response_complete()
+        if self.timeout_keep_alive_task is not None and self._deadline is None:
+            self._in_head = True
+            self._deadline = self.loop.call_later(self.timeout_keep_alive, self._give_up)
+
     def _stop_waiting(self) -> None:
         if self._deadline is not None:
             self._deadline.cancel()

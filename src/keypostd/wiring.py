@@ -161,4 +161,5 @@ def _face(settings: Settings) -> PublicFace:
         currency=_CURRENCY,
         quota_mb=settings.mailbox_quota_mb,
         build_number=settings.build_number,
+        cache_buster=settings.cache_buster or settings.build_number,
     )

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 import httpx
 from litestar.types import ASGIApp
@@ -43,6 +43,7 @@ FACE = PublicFace(
     currency="eur",
     quota_mb=100,
     build_number="build-7",
+    cache_buster="build-7",
 )
 
 Json = dict[str, Any]
@@ -170,6 +171,26 @@ class Agent:
 @asynccontextmanager
 async def talking_to(app: ASGIApp) -> AsyncIterator[httpx.AsyncClient]:
     """Open a client of an application; what fails inside is answered, not raised."""
-    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    transport = httpx.ASGITransport(cast("Any", app), raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url=URL) as client:
         yield client
+
+
+_MEMBERS = {"type", "title", "detail", "code", "error", "fix"}
+
+
+def refusal(reply: httpx.Response) -> Json:
+    """Return the problem details of a refusal, whose shape has to be the promised one."""
+    assert 400 <= reply.status_code <= 599, reply.text
+    assert reply.headers["Content-Type"] == "application/problem+json"
+    assert reply.headers["Cache-Control"] == "no-store"
+    problem: Json = reply.json()
+    assert problem.keys() >= _MEMBERS
+    assert all(isinstance(problem[name], str) and problem[name] for name in _MEMBERS)
+    assert problem["type"] == f"/problems/{problem['code']}"
+    assert problem["error"] == problem["detail"]
+    # RFC 9457's number is left out, because "waiting_payment" is in use.
+    assert problem.get("status", "waiting_payment") == "waiting_payment"
+    if "retry_after_seconds" in problem:
+        assert reply.headers["Retry-After"] == str(problem["retry_after_seconds"])
+    return problem

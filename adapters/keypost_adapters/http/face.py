@@ -11,7 +11,8 @@ class PublicFace:
     """Addresses, price and limits, as shown to everybody.
 
     ``public_base_url`` has no slash at its end, ``currency`` is ISO 4217 in
-    lower case, ``quota_mb`` counts millions of bytes.
+    lower case, ``quota_mb`` counts millions of bytes, and a new ``cache_buster``
+    makes every kept landing page stale.
     """
 
     public_base_url: str
@@ -22,6 +23,7 @@ class PublicFace:
     currency: str
     quota_mb: int
     build_number: str
+    cache_buster: str
 
     @property
     def imap_tls(self) -> bool:

@@ -114,6 +114,10 @@ def headers_of(fact: Fact) -> dict[str, str]:
             headers["WWW-Authenticate"] = "Bearer"
         case AccessTokenInvalid():
             headers["WWW-Authenticate"] = 'Bearer error="invalid_token"'
+        case RequestTooSlow():
+            # RFC 9110 section 15.5.9: nobody reads the rest of the body, so that a caller who
+            # goes on sending it would keep the connection for ever.
+            headers["Connection"] = "close"
     pause = _pause(fact)
     if pause is not UNSET:
         headers["Retry-After"] = str(pause)

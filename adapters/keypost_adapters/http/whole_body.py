@@ -48,18 +48,26 @@ class WholeBody:
                 await self.app(scope, _once(body, receive), send)
 
     async def _read(self, receive: Receive) -> bytes | None:
-        """Return the body, or None where the caller hung up; raise BodyTooLarge."""
+        """Return the body, or None where the caller hung up; raise BodyTooLarge at its end.
+
+        What is too much is read and dropped, because most clients see no answer
+        before they have sent everything, and a reset in its place if we close.
+        """
         parts: list[bytes] = []
         size, more = 0, True
         while more:
             message = await receive()
             if message["type"] != "http.request":
                 return None
-            parts.append(message["body"])
-            size += len(message["body"])
+            part = message.get("body", b"")  # both members are optional in ASGI
+            size += len(part)
             if size > self.largest:
-                raise BodyTooLarge
-            more = message["more_body"]
+                parts.clear()
+            else:
+                parts.append(part)
+            more = message.get("more_body", False)
+        if size > self.largest:
+            raise BodyTooLarge
         return b"".join(parts)
 
 

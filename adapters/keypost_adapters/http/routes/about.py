@@ -23,7 +23,8 @@ _REVALIDATE: Final = "no-cache"
 
 def about_routes(pages: Pages) -> list[HTTPRouteHandler]:
     """Return the landing page, the pages after a payment, and what agents read."""
-    etag = etag_of(pages.text("landing.html"))
+    # The page's text as well: with other settings it is another page.
+    etag = etag_of(f"{pages.face.cache_buster}\n{pages.text('landing.html')}")
 
     @get(
         "/",
@@ -37,9 +38,11 @@ def about_routes(pages: Pages) -> list[HTTPRouteHandler]:
         ),
     )
     async def show_landing(request: AnyRequest) -> Response[str]:
-        """Say what this service is. The entity tag changes with the build."""
+        """Say what this service is. The entity tag changes with the build and its cache buster."""
         if is_fresh(etag, request.headers.get("if-none-match", "")):
-            return Response("", status_code=304, headers={"ETag": etag})
+            # RFC 9110 section 15.4.5: the headers that the page would have brought.
+            unchanged = {"ETag": etag, "Cache-Control": _REVALIDATE}
+            return Response("", status_code=304, headers=unchanged)
         page = pages.page("landing.html", cache=_REVALIDATE)
         page.set_header("ETag", etag)
         return page
