@@ -1,7 +1,13 @@
 """A file is there whole, or as it was before."""
 
+import errno
+import os
+import resource
+import signal
 import stat
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -60,4 +66,40 @@ def test_many_writers_of_one_file_leave_one_whole_content(tmp_path: Path) -> Non
         for _ in range(5):
             list(writers.map(lambda content: write_durably(tmp_path / "file", content), contents))
             assert (tmp_path / "file").read_bytes() in contents
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+@contextmanager
+def no_file_beyond_a_page() -> Iterator[None]:
+    """Let the kernel itself refuse a write (EFBIG), as a full disk does."""
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, ignored)
+
+
+def test_a_write_that_fails_leaves_the_old_file_and_nothing_beside_it(tmp_path: Path) -> None:
+    write_durably(tmp_path / "file", b"old")
+    with no_file_beyond_a_page(), pytest.raises(OSError, match="File too large"):
+        write_durably(tmp_path / "file", b"new" * 100_000)
+    assert (tmp_path / "file").read_bytes() == b"old"
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize(("owner", "step"), [(os, "fsync"), (Path, "replace")])
+def test_a_step_that_fails_leaves_the_old_file_and_nothing_beside_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, owner: object, step: str
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    write_durably(tmp_path / "file", b"old")
+    monkeypatch.setattr(owner, step, full)
+    with pytest.raises(OSError, match="No space left"):
+        write_durably(tmp_path / "file", b"new")
+    assert (tmp_path / "file").read_bytes() == b"old"
     assert [path.name for path in tmp_path.iterdir()] == ["file"]

@@ -10,6 +10,7 @@ import pytest
 from fakes.directory import MemoryDirectory
 from keypost.credentials import dovecot_digest
 from keypost.receiving import MailUser
+from keypost_adapters.receive.limits import Limits
 from keypost_adapters.receive.stack import ReceiveStack
 
 NOW = datetime(2026, 5, 4, 12, 0, 0, tzinfo=UTC)
@@ -57,16 +58,21 @@ def directory() -> MemoryDirectory:
 @pytest.fixture
 def start(
     directory: MemoryDirectory, clock: MovableClock, tmp_path: Path
-) -> Callable[[], ReceiveStack]:
+) -> Callable[..., ReceiveStack]:
     """Make stacks over one directory and one mail root, as restarts do."""
-    return lambda: ReceiveStack(
-        directory,
-        clock=clock,
-        mail_root=tmp_path / "mail",
-        smtp=("127.0.0.1", 0),
-        imap=("127.0.0.1", 0),
-        max_message_bytes=200_000,
-    )
+
+    def make(*, host: str = "127.0.0.1", **limits: float) -> ReceiveStack:
+        return ReceiveStack(
+            directory,
+            clock=clock,
+            mail_root=tmp_path / "mail",
+            smtp=(host, 0),
+            imap=(host, 0),
+            max_message_bytes=200_000,
+            limits=Limits(**limits),  # type: ignore[arg-type] # a count among times
+        )
+
+    return make
 
 
 @pytest.fixture

@@ -1,7 +1,5 @@
 """Clients that people use."""
 
-# ruff: noqa: ASYNC240 - a look at a temporary folder may block a test
-
 import asyncio
 import imaplib
 import subprocess

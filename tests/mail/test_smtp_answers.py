@@ -1,7 +1,5 @@
 """What a sender is told, word by word."""
 
-# ruff: noqa: ASYNC240 - a look at a temporary folder may block a test
-
 from datetime import timedelta
 from pathlib import Path
 

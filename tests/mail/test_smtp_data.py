@@ -1,7 +1,5 @@
 """What was sent is what is stored."""
 
-# ruff: noqa: ASYNC240 - a look at a temporary folder may block a test
-
 import asyncio
 import os
 import re

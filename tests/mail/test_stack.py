@@ -1,7 +1,5 @@
 """The stack as a whole: where it listens, how it stops, what survives a kill."""
 
-# ruff: noqa: ASYNC240 - a look at a temporary folder may block a test
-
 import asyncio
 import sys
 from collections.abc import Callable

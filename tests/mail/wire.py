@@ -55,11 +55,18 @@ class Wire:
 
 
 @contextlib.asynccontextmanager
-async def connected(port: int) -> AsyncIterator[Wire]:
-    reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=2**20)
+async def connected(port: int, host: str = "127.0.0.1") -> AsyncIterator[Wire]:
+    async with dialled(port, host) as wire:
+        await wire.line()
+        yield wire
+
+
+@contextlib.asynccontextmanager
+async def dialled(port: int, host: str = "127.0.0.1") -> AsyncIterator[Wire]:
+    """Connect, and leave the greeting to be read."""
+    reader, writer = await asyncio.open_connection(host, port, limit=2**20)
     wire = Wire(reader, writer)
     try:
-        await wire.line()
         yield wire
     finally:
         writer.close()

@@ -251,10 +251,12 @@ class Folder:
         # The file is read again, for Dovecot may have given UIDs meanwhile.
         before = UidList.load(self.path) or self._uids
         begun = before if before.validity else self._begin()
-        self._uids = begun.following(sorted(found, key=arrival))
-        # A UID is on disk before a client can see it.
-        if (before.validity, before.next_uid) != (self.validity, self.next_uid):
-            self._uids.save(self.path)
+        after = begun.following(sorted(found, key=arrival))
+        # A UID is on disk before a client can see it, also where saving fails
+        # at first.
+        if (before.validity, before.next_uid) != (after.validity, after.next_uid):
+            after.save(self.path)
+        self._uids = after
 
     def _begin(self) -> UidList:
         return UidList.begin(validity=int(self._clock().timestamp()))

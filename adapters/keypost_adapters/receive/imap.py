@@ -6,12 +6,12 @@ logging (which would show passwords) and the way it waits in IDLE.
 
 import asyncio
 import ssl
+import sys
 from argparse import Namespace
-from collections.abc import Sequence
-from contextlib import suppress
-from typing import Any, cast
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from typing import Any, NoReturn, cast
 
-import structlog
 from proxyprotocol.sock import SocketInfo
 from pymap.concurrent import Subsystem
 from pymap.config import BackendCapability, IMAPConfig
@@ -43,18 +43,19 @@ from pysasl.hashing import BuiltinHash
 from pysasl.mechanism.plain import PlainMechanism
 
 from keypost.ports import Clock, ReceiveDirectory
+from keypost_adapters.receive.failures import report
 from keypost_adapters.receive.imap_access import Access
 from keypost_adapters.receive.imap_fetch import FetchLine, FetchPlan, is_offered
 from keypost_adapters.receive.imap_message import Message
 from keypost_adapters.receive.imap_session import InboxSession
+from keypost_adapters.receive.imap_writer import PatientWriter
+from keypost_adapters.receive.limits import Limits
 from keypost_adapters.receive.mailroom import Mailroom
 
-log = structlog.get_logger()
-
-_LONGEST_LINE = 1024 * 1024
-_LONGEST_LITERAL = 64 * 1024
+_READ_AHEAD = 32 * 1024
+_COMMAND_BEFORE_LOGIN = 64 * 1024
+_COMMAND_AFTER_LOGIN = 1024 * 1024
 _LITERAL_MINUS = 4096  # RFC 7888 4
-_FLUSH_AT = 1024 * 1024
 
 
 class Config(IMAPConfig):
@@ -130,6 +131,11 @@ class State(ConnectionState):
         self._mailroom = mailroom
         self._clock = clock
 
+    @property
+    def is_open(self) -> bool:
+        """Whether the client has logged in."""
+        return self._session is not None
+
     async def _login(self, creds: ServerCredentials) -> SessionInterface:
         access = await Access.log_in(creds, directory=self._directory, clock=self._clock)
         inbox = self._mailroom.inbox(access.user)
@@ -162,42 +168,23 @@ class State(ConnectionState):
         return response, selected
 
 
-class JoinedWriter:
-    """A stream writer that sends a whole response at once.
-
-    pymap writes a response in many pieces; clients exist that take each
-    packet for a line.
-    """
-
-    def __init__(self, writer: asyncio.StreamWriter) -> None:
-        self._writer = writer
-        self._pieces: list[bytes] = []
-        self._size = 0
-
-    def write(self, data: bytes) -> None:
-        """Keep data until ``drain``, but not without limit."""
-        self._pieces.append(data)
-        self._size += len(data)
-        if self._size > _FLUSH_AT:
-            self._flush()
-
-    async def drain(self) -> None:
-        """Send what was kept."""
-        self._flush()
-        await self._writer.drain()
-
-    def close(self) -> None:
-        """Close the connection."""
-        self._writer.close()
-
-    def _flush(self) -> None:
-        self._writer.write(b"".join(self._pieces))
-        self._pieces.clear()
-        self._size = 0
-
-
 class Connection(IMAPConnection):
     """One client's connection."""
+
+    def __init__(  # noqa: PLR0913 - pymap's five, and one of ours
+        self,
+        commands: Commands,
+        config: IMAPConfig,
+        reader: asyncio.StreamReader,
+        writer: PatientWriter,
+        peer: SocketInfo,
+        *,
+        limits: Limits,
+    ) -> None:
+        super().__init__(commands, config, reader, cast("asyncio.StreamWriter", writer), peer)
+        self._limits = limits
+        self._login_until = asyncio.get_running_loop().time() + limits.login
+        self._room = 0
 
     @classmethod
     def _print(cls, log_format: str, output: str | bytes) -> None:
@@ -210,36 +197,77 @@ class Connection(IMAPConnection):
             await resp.async_write(self.writer)
             await self.writer.drain()
 
+    async def read_command(self, state: ConnectionState) -> Command:
+        """Read a command and its literals, all within bounds of size and time."""
+        if self.writer.is_closing():
+            raise EOFError
+        self._room = _COMMAND_AFTER_LOGIN if is_open(state) else _COMMAND_BEFORE_LOGIN
+        async with self._patience(state):
+            return await super().read_command(state)
+
+    async def authenticate(
+        self, state: ConnectionState, mech_name: bytes
+    ) -> ServerCredentials | None:
+        """Ask for credentials (RFC 3501 6.2.2)."""
+        async with self._patience(state):
+            return await super().authenticate(state, mech_name)
+
     async def readline(self) -> memoryview:
         """Read a command's line and the short literals that need no leave (RFC 7888)."""
-        line = bytearray(await self._readline())
+        line = bytearray()
+        await self._read_line_into(line)
         while match := self._literal_plus.search(line[-24:]):
-            if int(match.group(1)) > _LITERAL_MINUS:
-                await self._refuse(b"The literal is too long.")
-            line += await self.reader.readexactly(int(match.group(1)))
-            line += await self._readline()
+            length = int(match.group(1))
+            await self._make_room(length, most=_LITERAL_MINUS)
+            line += await self.reader.readexactly(length)
+            await self._read_line_into(line)
         return memoryview(line)
 
-    async def _readline(self) -> bytes:
-        try:
-            line = await self.reader.readline()
-        except ValueError:
-            await self._refuse(b"The line is too long.")
-        if not line.endswith(b"\n"):
-            raise EOFError
-        return line
+    async def _read_line_into(self, command: bytearray) -> None:
+        """Append a line; the reader's own bound is that of its buffer, not of a line."""
+        is_whole = False
+        while not is_whole:
+            try:
+                part = await self.reader.readuntil(b"\n")
+                is_whole = True
+            except asyncio.LimitOverrunError as overrun:
+                part = await self.reader.readexactly(overrun.consumed)
+            await self._make_room(len(part))
+            command += part
 
-    async def _refuse(self, words: bytes) -> None:
+    async def _make_room(self, size: int, *, most: int = sys.maxsize) -> None:
+        """Take from what the command may still have; say BYE to one that wants more."""
+        self._room -= size
+        if self._room < 0 or size > most:
+            await self._refuse(b"The command is too long.")
+
+    async def _refuse(self, words: bytes) -> NoReturn:
         await self.write_response(ResponseBye(words))
         raise EOFError
+
+    async def send_error_disconnect(self) -> None:
+        """Say BYE, unless the client has left or was told before."""
+        if not isinstance(sys.exception(), EOFError):
+            await super().send_error_disconnect()
 
     async def _interrupt(
         self, state: ConnectionState, interrupt: ParsingInterrupt, continuations: list[memoryview]
     ) -> None:
         expected = interrupt.expected
-        if isinstance(expected, ExpectContinuation) and expected.literal_length > _LONGEST_LITERAL:
-            await self._refuse(b"The literal is too long.")
+        if isinstance(expected, ExpectContinuation):
+            await self._make_room(expected.literal_length)
         await super()._interrupt(state, interrupt, continuations)
+
+    @asynccontextmanager
+    async def _patience(self, state: ConnectionState) -> AsyncIterator[None]:
+        """Say BYE to a client that is silent for too long (RFC 3501 5.4)."""
+        now = asyncio.get_running_loop().time()
+        deadline = now + self._limits.imap_idle if is_open(state) else self._login_until
+        try:
+            async with asyncio.timeout_at(deadline):
+                yield
+        except TimeoutError:
+            await self._refuse(b"Idle for too long.")
 
     async def idle(self, state: ConnectionState, cmd: IdleCommand) -> CommandResponse:
         """Send updates until DONE (RFC 2177), or until the mailbox closes.
@@ -254,7 +282,8 @@ class Connection(IMAPConnection):
         updates = asyncio.create_task(self.handle_updates(state, done, cmd))
         typed = asyncio.create_task(self.read_idle_done(cmd))
         try:
-            await asyncio.wait({updates, typed}, return_when=asyncio.FIRST_COMPLETED)
+            async with self._patience(state):
+                await asyncio.wait({updates, typed}, return_when=asyncio.FIRST_COMPLETED)
             if typed.done():
                 # The last updates go out before the tagged response.
                 done.set()
@@ -269,56 +298,81 @@ class Connection(IMAPConnection):
 class ImapServer:
     """Listens for mail clients."""
 
-    def __init__(self, directory: ReceiveDirectory, mailroom: Mailroom, *, clock: Clock) -> None:
+    def __init__(
+        self, directory: ReceiveDirectory, mailroom: Mailroom, *, clock: Clock, limits: Limits
+    ) -> None:
         self._directory = directory
         self._mailroom = mailroom
         self._clock = clock
+        self._limits = limits
         self._config = Config()
         self._commands = self._config.commands
-        self._sessions: set[asyncio.Task[Any]] = set()
+        self._sessions: dict[asyncio.Task[Any], asyncio.StreamWriter] = {}
         self._server: asyncio.Server | None = None
 
     async def start(self, host: str, port: int) -> int:
         """Listen, and return the port."""
         self._server = await asyncio.start_server(
-            self._accept, host=host, port=port, limit=_LONGEST_LINE
+            self._accept, host=host, port=port, limit=_READ_AHEAD
         )
         bound: int = self._server.sockets[0].getsockname()[1]
         return bound
 
     async def stop(self) -> None:
-        """Say BYE to every client (RFC 3501 7.1.5) and wait until all are gone."""
+        """Say BYE to every client (RFC 3501 7.1.5) and wait until all are gone.
+
+        Those who do not listen are cut off.
+        """
         if self._server is None:
             return
         self._server.close()
-        for session in self._sessions:
+        sessions = dict(self._sessions)
+        for session in sessions:
             session.cancel()
-        await asyncio.gather(*self._sessions, return_exceptions=True)
+        if sessions:
+            _, deaf = await asyncio.wait(sessions, timeout=self._limits.goodbye)
+            for session in deaf:
+                sessions[session].transport.abort()
+        await asyncio.gather(*sessions, return_exceptions=True)
         await self._server.wait_closed()
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if len(self._sessions) >= self._limits.connections:
+            writer.write(b"* BYE [LIMIT] Too many connections, try again later.\r\n")
+            writer.close()
+            return
         # The task is ours: asyncio's own complains when a session is cancelled.
         task = asyncio.create_task(self._serve(reader, writer))
-        self._sessions.add(task)
-        task.add_done_callback(self._sessions.discard)
+        self._sessions[task] = writer
+        task.add_done_callback(self._sessions.pop)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             await self._converse(reader, writer)
-        except Exception:
-            log.exception("imap_session_failed")
+        except Exception as error:  # noqa: BLE001 - one session's failure is not the others'
+            report("imap_session_failed", error)
         finally:
-            writer.close()
-            with suppress(OSError):
-                await writer.wait_closed()
+            await self._close(writer)
+
+    async def _close(self, writer: asyncio.StreamWriter) -> None:
+        """Close the connection; what the client does not read soon is dropped."""
+        writer.close()
+        closed = asyncio.ensure_future(writer.wait_closed())
+        try:
+            await asyncio.wait({closed}, timeout=self._limits.goodbye)
+        finally:
+            if not closed.done():
+                writer.transport.abort()
+            await asyncio.gather(closed, return_exceptions=True)
 
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         connection = Connection(
             self._commands,
             self._config,
             reader,
-            cast("asyncio.StreamWriter", JoinedWriter(writer)),
+            PatientWriter(writer, patience=self._limits.unread),
             SocketInfo.get(writer, None),
+            limits=self._limits,
         )
         state = State(
             self._config,
@@ -327,6 +381,11 @@ class ImapServer:
             clock=self._clock,
         )
         await connection.run(state)
+
+
+def is_open(state: ConnectionState) -> bool:
+    """Say whether the client has logged in."""
+    return isinstance(state, State) and state.is_open
 
 
 async def _end(*tasks: asyncio.Task[Any]) -> None:

@@ -2,7 +2,6 @@
 
 import asyncio
 
-import structlog
 from pymap.exceptions import InvalidAuth, ResponseError
 from pymap.parsing.response import ResponseBye, ResponseCode, ResponseNo
 from pysasl.creds.server import ServerCredentials
@@ -10,8 +9,7 @@ from pysasl.creds.server import ServerCredentials
 from keypost.credentials import dovecot_digest, password_matches
 from keypost.ports import Clock, ReceiveDirectory
 from keypost.receiving import MailUser
-
-log = structlog.get_logger()
+from keypost_adapters.receive.failures import report
 
 _NOBODY = dovecot_digest("")
 _ASK_AGAIN = 1.0
@@ -113,5 +111,5 @@ async def _look_up(directory: ReceiveDirectory, login: str) -> MailUser | None:
     try:
         return await directory.by_login(login)
     except Exception as error:
-        log.exception("imap_look_up_failed")
+        report("imap_look_up_failed", error)
         raise DirectoryUnavailable from error

@@ -11,11 +11,12 @@ import os
 import re
 import socket
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from keypost_adapters.receive.uidlist import sync_folder
+from keypost_adapters.durable_file import sync_folder
 
 _SUBFOLDERS = ("cur", "new", "tmp")
 _FLAGS = ":2,"
@@ -87,9 +88,13 @@ class Written:
         self.temporary.replace(new / self.name)
         sync_folder(new)
 
-    def discard(self) -> None:
-        """Remove the file where it has not been published."""
-        self.temporary.unlink(missing_ok=True)
+    def retract(self) -> None:
+        """Remove the message wherever it is by now; what cannot be removed stays."""
+        # A mail client that was quick has it in ``cur``, without flags.
+        seen = self.folder / "cur" / with_flags(self.name, "")
+        for path in (self.temporary, self.folder / "new" / self.name, seen):
+            with suppress(OSError):
+                path.unlink()
 
 
 def write(folder: Path, content: bytes, *, now: datetime) -> Written:
@@ -110,21 +115,22 @@ def write(folder: Path, content: bytes, *, now: datetime) -> Written:
             os.utime(file.fileno(), (now.timestamp(), now.timestamp()))
             os.fsync(file.fileno())
     except BaseException:
-        written.discard()
+        written.retract()
         raise
     return written
 
 
 def deliver(messages: Iterable[tuple[Path, bytes]], *, now: datetime) -> None:
-    """Store each message in its folder: all are written before any is published."""
+    """Store each message in its folder, or none: all are written before any is published."""
     written: list[Written] = []
     try:
         written.extend(write(folder, content, now=now) for folder, content in messages)
         for message in written:
             message.publish()
-    finally:
+    except BaseException:
         for message in written:
-            message.discard()
+            message.retract()
+        raise
 
 
 class UsageMeter:

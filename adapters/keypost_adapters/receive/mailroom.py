@@ -60,7 +60,7 @@ class Mailroom:
     async def store(self, messages: Mapping[MailUser, bytes]) -> None:
         """Store one message per user; all are on disk for good when this returns.
 
-        Where storing one fails, some of the others may be stored.
+        Where storing one fails, none is kept.
         """
         by_path = {self._path(user): content for user, content in messages.items()}
         await self._finish(self._store(by_path))

@@ -70,8 +70,9 @@ class Reception:
         return user
 
     async def take(self, mail: Mail) -> None:
-        """Store the mail for every recipient, or raise Refused; it is on disk when this returns.
+        """Store the mail for every recipient, or for none; it is on disk when this returns.
 
+        Raise Refused, or what went wrong here (see ``answer_to``).
         Everything is asked again, for a mailbox may have closed or filled up
         while the data came in.
         """
@@ -83,11 +84,7 @@ class Reception:
         content = self._trace(mail) + mail.content
         if any(len(content) > self.mailroom.left(user) for user in users):
             raise Refused(FULL)
-        try:
-            await self.mailroom.store(dict.fromkeys(users, content))
-        except OSError as error:
-            full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-            raise Refused(NO_SPACE if full else LOCAL_ERROR) from error
+        await self.mailroom.store(dict.fromkeys(users, content))
 
     async def _open(self, recipient: Recipient) -> MailUser:
         if recipient.is_routed or not await self._serves(recipient.domain):
@@ -127,6 +124,12 @@ class Reception:
             f"\tby {self.hostname} with {protocol}{_for(mail.recipients)};\r\n"
             f"\t{_date(self.clock())}\r\n"
         ).encode("ascii", "replace")
+
+
+def answer_to(error: Exception) -> str:
+    """Return the reply to a failure of ours: whatever it is, the sender comes again."""
+    is_full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+    return NO_SPACE if is_full else LOCAL_ERROR
 
 
 def _has_bare_line_ends(content: bytes) -> bool:

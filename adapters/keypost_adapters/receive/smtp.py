@@ -8,28 +8,30 @@ import asyncio
 import logging
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from functools import partial
 from typing import Any, cast
 
-import structlog
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from keypost_adapters.receive.addresses import PathMalformed, Recipient, split_path
+from keypost_adapters.receive.failures import report
+from keypost_adapters.receive.limits import Limits
 from keypost_adapters.receive.reception import (
     ACCEPTED,
-    LOCAL_ERROR,
     STORED,
     Mail,
     Reception,
     Refused,
+    answer_to,
 )
-
-log = structlog.get_logger()
 
 _LONGEST_LINE = 256 * 1024
 _LONGEST_COMMAND = 1024
 _MOST_RECIPIENTS = 100
+_GOING_DOWN = b"421 4.3.2 Server is going down\r\n"
+_TOO_MANY = b"421 4.3.2 Too many connections, try again later\r\n"
+_TOO_SLOW = b"421 4.4.2 Timed out\r\n"
 _TOO_BIG = "552 5.3.4 Message is too big"
 _CODE = re.compile(r"([245])(\d\d)([ -])(?!\d\.\d)")
 _ENHANCED = {
@@ -66,15 +68,15 @@ class Handler:
         if len(envelope.rcpt_tos) >= _MOST_RECIPIENTS:
             return "452 4.5.3 Too many recipients"
         try:
-            await self._reception.admit(
-                Recipient.parse(path), declared_size=_declared_size(envelope.mail_options)
-            )
+            recipient = Recipient.parse(path)
         except PathMalformed:
             return "553 5.1.3 That is not an address"
-        except Refused as refused:
-            return str(refused)
-        envelope.rcpt_tos.append(path)
-        return ACCEPTED
+        size = _declared_size(envelope.mail_options)
+        admission = self._reception.admit(recipient, declared_size=size)
+        answer = await _answer(admission, ACCEPTED, failure="recipient_not_checked")
+        if answer == ACCEPTED:
+            envelope.rcpt_tos.append(path)
+        return answer
 
     async def handle_DATA(  # noqa: N802 - aiosmtpd's name
         self, server: SMTP, session: Session, envelope: Envelope
@@ -89,18 +91,12 @@ class Handler:
             recipients=[Recipient.parse(path) for path in envelope.rcpt_tos],
             content=bytes(envelope.original_content or b""),
         )
-        try:
-            await self._reception.take(mail)
-        except Refused as refused:
-            if refused.__cause__:
-                log.exception("mail_not_stored")
-            return str(refused)
-        return STORED
+        return await _answer(self._reception.take(mail), STORED, failure="mail_not_stored")
 
     async def handle_exception(self, error: Exception) -> str:
         """Answer what nobody foresaw; the sender tries again."""
-        log.error("smtp_command_failed", exc_info=error)
-        return LOCAL_ERROR
+        report("smtp_command_failed", error)
+        return answer_to(error)
 
 
 class Protocol(SMTP):
@@ -115,41 +111,63 @@ class Protocol(SMTP):
         open_now: "set[Protocol]",
         max_message_bytes: int,
         hostname: str,
-        loop: asyncio.AbstractEventLoop,
+        limits: Limits,
     ) -> None:
         super().__init__(
             handler,
             data_size_limit=max_message_bytes,
             hostname=hostname,
             ident="Keypost",
-            loop=loop,
+            timeout=limits.smtp_idle,
+            loop=asyncio.get_running_loop(),
         )
         # aiosmtpd's own limits are shared by all connections, and grow with each EHLO.
         self.command_size_limits = defaultdict(lambda: _LONGEST_COMMAND)
         self._max_message_bytes = max_message_bytes
         self._open_now = open_now
+        self._limits = limits
         self._greets = False
+        self._takes_data = False
 
     async def go_away(self) -> None:
         """Say goodbye (RFC 5321 3.8) and wait until the session has ended."""
         session = self._handler_coroutine
-        if self.transport is not None:
-            # Not isinstance: uvloop's transports are none of asyncio's classes.
-            transport = cast("asyncio.Transport", self.transport)
-            transport.write(b"421 4.3.2 Server is going down\r\n")
-            transport.close()
+        self._hang_up(_GOING_DOWN)
         if session:
             await asyncio.gather(session, return_exceptions=True)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Remember the connection, so that a stop can end it."""
+        """Remember the connection, so that a stop can end it; turn away one that is too many."""
+        if len(self._open_now) >= self._limits.connections:
+            transport.set_protocol(asyncio.Protocol())
+            _say_goodbye(transport, _TOO_MANY)
+            return
         self._open_now.add(self)
         super().connection_made(transport)
+
+    def data_received(self, data: bytes) -> None:
+        """Take note that a client that sends a message is not idle (RFC 5321 4.5.3.2.5)."""
+        if self._takes_data:
+            self._reset_timeout()
+        super().data_received(data)
 
     def connection_lost(self, error: Exception | None) -> None:
         """Forget the connection."""
         self._open_now.discard(self)
         super().connection_lost(error)
+
+    def _timeout_cb(self) -> None:
+        # aiosmtpd's own says nothing, and waits for ever for a client that reads nothing.
+        self._hang_up(_TOO_SLOW)
+
+    def _hang_up(self, words: bytes) -> None:
+        if self.transport is not None:
+            _say_goodbye(self.transport, words)
+            self.loop.call_later(self._limits.goodbye, self._abort)
+
+    def _abort(self) -> None:
+        if self.transport is not None:
+            cast("asyncio.Transport", self.transport).abort()
 
     async def push(self, status: str | bytes) -> None:
         """Send a reply, with an enhanced status code where it has none (RFC 2034 4)."""
@@ -214,6 +232,7 @@ class Protocol(SMTP):
         Only a whole ``.<CRLF>`` after a CRLF ends it: a bare LF or CR is part
         of a line here. What is refused is read to its end nevertheless.
         """
+        self._takes_data = True
         message = bytearray()
         refusal = ""
         while (line := await self._read_data_line()) != b".\r\n":
@@ -224,6 +243,7 @@ class Protocol(SMTP):
                 refusal = refusal or _TOO_BIG
             if refusal:
                 message.clear()
+        self._takes_data = False
         if refusal:
             raise Refused(refusal)
         return bytes(message)
@@ -256,7 +276,7 @@ class Protocol(SMTP):
 class SmtpServer:
     """Listens for mail."""
 
-    def __init__(self, reception: Reception, *, max_message_bytes: int) -> None:
+    def __init__(self, reception: Reception, *, max_message_bytes: int, limits: Limits) -> None:
         self._protocols: set[Protocol] = set()
         self._factory = partial(
             Protocol,
@@ -264,6 +284,7 @@ class SmtpServer:
             open_now=self._protocols,
             max_message_bytes=max_message_bytes,
             hostname=reception.hostname,
+            limits=limits,
         )
         self._server: asyncio.Server | None = None
 
@@ -272,19 +293,38 @@ class SmtpServer:
         # aiosmtpd logs whole addresses and every line of data.
         logging.getLogger("mail.log").setLevel(logging.ERROR)
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(
-            lambda: self._factory(loop=loop), host=host, port=port
-        )
+        self._server = await loop.create_server(self._factory, host=host, port=port)
         bound: int = self._server.sockets[0].getsockname()[1]
         return bound
 
     async def stop(self) -> None:
-        """Say goodbye to every client and wait until all are gone (RFC 5321 3.8)."""
+        """Say goodbye to every client and wait until all are gone (RFC 5321 3.8).
+
+        Those who do not listen are cut off.
+        """
         if self._server is None:
             return
         self._server.close()
         await asyncio.gather(*(protocol.go_away() for protocol in tuple(self._protocols)))
         await self._server.wait_closed()
+
+
+async def _answer(work: Awaitable[object], success: str, *, failure: str) -> str:
+    """Return the reply to a command; ``failure`` is the event where it fails through us."""
+    try:
+        await work
+    except Refused as refused:
+        return str(refused)
+    except Exception as error:  # noqa: BLE001 - no failure of ours may bounce mail
+        report(failure, error)
+        return answer_to(error)
+    return success
+
+
+def _say_goodbye(transport: asyncio.BaseTransport, words: bytes) -> None:
+    # Not isinstance: uvloop's transports are none of asyncio's classes.
+    cast("asyncio.Transport", transport).write(words)
+    transport.close()
 
 
 def _with_enhanced_code(match: re.Match[str]) -> str:

@@ -10,11 +10,12 @@ so that Dovecot can take over the tree and clients see the same UIDs. RFC 3501
 2.3.1.1: a UID is never given twice while the UID validity stays the same.
 """
 
-import os
 import re
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
+
+from keypost_adapters.durable_file import write_durably
 
 FILE_NAME = "dovecot-uidlist"
 _HEADER = re.compile(
@@ -76,28 +77,12 @@ class UidList:
 
     def save(self, folder: Path) -> None:
         """Replace the folder's file atomically; it is on disk when this returns."""
-        temporary = folder / f"{FILE_NAME}.tmp"
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(self._text().encode("utf-8", "surrogateescape"))
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(folder / FILE_NAME)
-        sync_folder(folder)
+        write_durably(folder / FILE_NAME, self._text().encode("utf-8", "surrogateescape"))
 
     def _text(self) -> str:
         head = f"3 V{self.validity} N{self.next_uid} G{self.guid}\n"
         lines = sorted((uid, name) for name, uid in self.uids.items())
         return head + "".join(f"{uid} :{name}\n" for uid, name in lines)
-
-
-def sync_folder(folder: Path) -> None:
-    """Put the folder's names on disk: what was renamed into it survives a power loss."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _base(name: str) -> str:
