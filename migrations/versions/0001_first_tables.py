@@ -164,7 +164,9 @@ def create_outbox() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name="pk_outbox"),
     )
-    op.create_index("ix_outbox_mailbox_id_due_at", "outbox", ["mailbox_id", "due_at"])
+    op.create_index(
+        "ix_outbox_mailbox_id_state_due_at", "outbox", ["mailbox_id", "state", "due_at"]
+    )
     op.create_index("ix_outbox_state_due_at", "outbox", ["state", "due_at"])
 
 

@@ -137,8 +137,12 @@ class Outbox(Protocol):
         """Return an entry that is known to be there."""
         ...
 
-    async def of(self, mailbox_id: str) -> Sequence[OutboxEntry]:
-        """Return a mailbox's entries in any state, the earliest due first."""
+    async def waiting(self, mailbox_id: str) -> Sequence[OutboxEntry]:
+        """Return a mailbox's QUEUED and SENDING entries, the earliest due first."""
+        ...
+
+    async def last_sent(self, mailbox_id: str) -> OutboxEntry | None:
+        """Return a mailbox's entry that was sent last."""
         ...
 
 

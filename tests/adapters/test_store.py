@@ -439,7 +439,7 @@ async def test_letters_of_a_kind_that_only_a_later_version_knows_wait_for_it(
         later.execute("UPDATE outbox SET kind = 'birthday_wish' WHERE id = 'letter-1'")
     async with store.uow() as tx:
         assert await tx.outbox.due(SOON, limit=20) == [things.letter(2)]
-        assert await tx.outbox.of("mailbox-1") == [things.letter(2)]
+        assert await tx.outbox.waiting("mailbox-1") == [things.letter(2)]
 
 
 async def test_the_queue_is_watched_without_a_turn_to_write(store: SqliteStore) -> None:

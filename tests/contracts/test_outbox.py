@@ -72,21 +72,32 @@ async def test_an_entry_is_not_added_twice(store: OpenStore) -> None:
         await put(store, things.letter())
 
 
-async def test_the_entries_of_a_mailbox_come_the_earliest_due_first(store: OpenStore) -> None:
+async def test_what_waits_for_a_mailbox_comes_the_earliest_due_first(store: OpenStore) -> None:
     early, late = things.letter(1), things.letter(2).not_before(NOON + 600 * SECOND)
     others = things.letter(3, of=things.mailbox(2)).not_before(NOON + 900 * SECOND)
     await put(store, late, early, others)
     async with store.uow() as tx:
-        assert await tx.outbox.of("mailbox-1") == [early, late]
-        assert await tx.outbox.of("mailbox-2") == [others]
-        assert await tx.outbox.of("mailbox-3") == []
+        assert await tx.outbox.waiting("mailbox-1") == [early, late]
+        assert await tx.outbox.waiting("mailbox-2") == [others]
+        assert await tx.outbox.waiting("mailbox-3") == []
+        assert await tx.outbox.last_sent("mailbox-1") is None
+
+
+async def test_the_letter_that_was_sent_last_is_found(store: OpenStore) -> None:
+    sent = [things.letter(n).taken(NOON).sent(NOON + n * SECOND) for n in (2, 3, 1)]
+    await put(store, *sent, in_state(9, LetterState.DROPPED))
+    async with store.uow() as tx:
+        assert await tx.outbox.last_sent("mailbox-1") == sent[1]
+        assert await tx.outbox.last_sent("mailbox-2") is None
+        assert await tx.outbox.waiting("mailbox-1") == []
 
 
 @pytest.mark.parametrize("state", list(LetterState))
 async def test_an_entry_is_found_in_any_state(store: OpenStore, state: LetterState) -> None:
     await put(store, in_state(1, state))
+    waits = state in {LetterState.QUEUED, LetterState.SENDING}
     async with store.uow() as tx:
-        assert await tx.outbox.of("mailbox-1") == [in_state(1, state)]
+        assert await tx.outbox.waiting("mailbox-1") == ([in_state(1, state)] if waits else [])
         assert await tx.outbox.get("letter-1") == in_state(1, state)
 
 

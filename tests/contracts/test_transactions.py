@@ -31,7 +31,7 @@ async def assert_empty(store: OpenStore) -> None:
         assert await tx.mailboxes.held_by("SHA256:1") is None
         assert await tx.checkouts.unsettled("mailbox-1") is None
         assert not await tx.payments.of("mailbox-1")
-        assert not await tx.outbox.of("mailbox-1")
+        assert not await tx.outbox.waiting("mailbox-1")
         await tx.nonces.consume("nonce", expires_at=NOON + DAY)
     assert await store.index.held_by("SHA256:1") is None
     assert not await store.directory.serves("keypost.example")
@@ -152,5 +152,5 @@ async def test_everything_comes_back_as_it_was_put_in(store: OpenStore) -> None:
         assert await tx.checkouts.get(checkout.id) == checkout
         assert await tx.checkouts.by_session("memory", "session-1") == checkout
         assert await tx.payments.of(mailbox.id) == [payment]
-        assert await tx.outbox.of(mailbox.id) == [letter]
+        assert await tx.outbox.waiting(mailbox.id) == [letter]
         assert await tx.outbox.get(letter.id) == letter

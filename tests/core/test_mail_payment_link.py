@@ -214,15 +214,17 @@ async def test_a_letter_that_waits_for_a_stopped_worker_is_not_doubled(desk: Des
     assert len(desk.letters) == 1
 
 
-async def test_a_day_of_claims_every_minute_sends_at_most_one_letter_in_ten(desk: Desk) -> None:
-    for minute in range(24 * 60):
+async def test_four_hours_of_claims_every_minute_sends_at_most_one_letter_in_ten(
+    desk: Desk,
+) -> None:
+    for minute in range(4 * 60):
         mailbox = ELSEWHERE if minute % 3 else MAILBOX
         await desk.owe(mailbox, NEW_LINK if minute % 5 else LINK)
         assert desk.states().count(LetterState.QUEUED) <= 1
         await desk.send_all()
         desk.clock.advance(timedelta(minutes=1))
     times = sorted(each.due_at for each in desk.letters if each.state is LetterState.SENT)
-    assert len(times) > 100
+    assert len(times) > 20
     pauses = [later - earlier for earlier, later in pairwise(times)]
     assert min(pauses) >= PAUSE
 

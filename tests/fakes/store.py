@@ -248,7 +248,14 @@ class MemoryOutbox:
     async def get(self, entry_id: str) -> OutboxEntry:
         return self._tables.outbox[entry_id]
 
-    async def of(self, mailbox_id: str) -> Sequence[OutboxEntry]:
+    async def waiting(self, mailbox_id: str) -> Sequence[OutboxEntry]:
+        return [each for each in self._of(mailbox_id) if each.state in _OWED]
+
+    async def last_sent(self, mailbox_id: str) -> OutboxEntry | None:
+        sent = [each for each in self._of(mailbox_id) if each.state is LetterState.SENT]
+        return sent[-1] if sent else None
+
+    def _of(self, mailbox_id: str) -> list[OutboxEntry]:
         entries = [each for each in self._tables.outbox.values() if each.mailbox_id == mailbox_id]
         return sorted(entries, key=_due_at)
 

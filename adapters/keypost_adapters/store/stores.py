@@ -13,7 +13,7 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 
 from keypost.billing import Checkout, Payment
 from keypost.errors import ChallengeUsed, CheckoutNotFound, MailboxNotFound
-from keypost.letters import LetterKind, OutboxEntry
+from keypost.letters import LetterKind, LetterState, OutboxEntry
 from keypost.mailbox import Mailbox
 from keypost.receiving import MailUser
 from keypost_adapters.store import rows
@@ -30,6 +30,7 @@ from keypost_adapters.store.tables import (
 
 # A later version may have left letters of kinds that this one cannot write: they wait for it.
 _KINDS = [kind.value for kind in LetterKind]
+_WAITING = [LetterState.QUEUED.value, LetterState.SENDING.value]
 
 
 class SqlMailboxStore:
@@ -157,7 +158,7 @@ class SqlOutbox:
         query = (
             select(OutboxRow)
             .where(
-                col(OutboxRow.state).in_(["queued", "sending"]),
+                col(OutboxRow.state).in_(_WAITING),
                 OutboxRow.due_at <= now,
                 col(OutboxRow.kind).in_(_KINDS),
             )
@@ -169,13 +170,31 @@ class SqlOutbox:
     async def get(self, entry_id: str) -> OutboxEntry:
         return rows.outbox_entry_of(await self._session.get_one(OutboxRow, entry_id))
 
-    async def of(self, mailbox_id: str) -> Sequence[OutboxEntry]:
+    async def waiting(self, mailbox_id: str) -> Sequence[OutboxEntry]:
         query = (
             select(OutboxRow)
-            .where(OutboxRow.mailbox_id == mailbox_id, col(OutboxRow.kind).in_(_KINDS))
+            .where(
+                OutboxRow.mailbox_id == mailbox_id,
+                col(OutboxRow.state).in_(_WAITING),
+                col(OutboxRow.kind).in_(_KINDS),
+            )
             .order_by(col(OutboxRow.due_at))
         )
         return [rows.outbox_entry_of(row) for row in await self._session.exec(query)]
+
+    async def last_sent(self, mailbox_id: str) -> OutboxEntry | None:
+        query = (
+            select(OutboxRow)
+            .where(
+                OutboxRow.mailbox_id == mailbox_id,
+                OutboxRow.state == LetterState.SENT.value,
+                col(OutboxRow.kind).in_(_KINDS),
+            )
+            .order_by(col(OutboxRow.due_at).desc())
+            .limit(1)
+        )
+        row = (await self._session.exec(query)).first()
+        return rows.outbox_entry_of(row) if row else None
 
 
 class SqlReceiveTable:

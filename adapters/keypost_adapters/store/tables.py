@@ -97,7 +97,7 @@ class OutboxRow(SQLModel, table=True):
     __tablename__ = "outbox"
     __table_args__ = (
         Index("ix_outbox_state_due_at", "state", "due_at"),
-        Index("ix_outbox_mailbox_id_due_at", "mailbox_id", "due_at"),
+        Index("ix_outbox_mailbox_id_state_due_at", "mailbox_id", "state", "due_at"),
     )
 
     id: str = Field(primary_key=True)

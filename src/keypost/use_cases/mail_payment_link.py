@@ -13,8 +13,6 @@ from keypost.ports import Clock, RandomBytes, Transaction
 PAUSE = timedelta(minutes=10)
 
 _LINKS = frozenset({LetterKind.PAYMENT_LINK})
-_WAITING = frozenset({LetterState.QUEUED, LetterState.SENDING})
-_OUT = frozenset({LetterState.SENDING, LetterState.SENT})
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,21 +31,24 @@ class MailPaymentLink:
     async def __call__(self, tx: Transaction, mailbox: Mailbox, checkout: Checkout) -> None:
         """Write the entry where one is owed; the caller commits."""
         entry = self._entry(mailbox, checkout)
-        letters = await tx.outbox.of(mailbox.id)
-        others = [letter for letter in letters if not letter.says_what(entry)]
-        await _drop_waiting(tx, others)
-        if any(self._counts(letter) for letter in letters if letter not in others):
+        waiting = await tx.outbox.waiting(mailbox.id)
+        others = [letter for letter in waiting if not letter.says_what(entry)]
+        await _drop(tx, others)
+        if len(others) < len(waiting):
+            return  # one with these words waits
+        last = await tx.outbox.last_sent(mailbox.id)
+        if last is not None and last.says_what(entry) and self._is_recent(last):
             return
-        out = [self._went_out(letter) for letter in letters if letter.state in _OUT]
-        await tx.outbox.add(entry.not_before(max(out) + PAUSE) if out else entry)
+        await tx.outbox.add(entry.not_before(self._end_of_pause(waiting, last)))
 
-    def _counts(self, letter: OutboxEntry) -> bool:
-        """Say whether a letter with the same words makes another one needless."""
-        is_recent = letter.state is LetterState.SENT and self.clock() < letter.due_at + PAUSE
-        return is_recent or letter.state in _WAITING
+    def _is_recent(self, last: OutboxEntry) -> bool:
+        return self.clock() < last.due_at + PAUSE
 
-    def _went_out(self, letter: OutboxEntry) -> datetime:
-        return letter.due_at if letter.state is LetterState.SENT else self.clock()
+    def _end_of_pause(self, waiting: Iterable[OutboxEntry], last: OutboxEntry | None) -> datetime:
+        """Return when the next letter may go out: one that is being sent goes out now."""
+        if any(letter.state is LetterState.SENDING for letter in waiting):
+            return self.clock() + PAUSE
+        return last.due_at + PAUSE if last else self.clock()
 
     def _entry(self, mailbox: Mailbox, checkout: Checkout) -> OutboxEntry:
         now = self.clock()
@@ -69,12 +70,12 @@ async def drop_waiting_links(tx: Transaction, mailbox_id: str) -> None:
     One that is being sent is dropped as well: it counts as sent if it succeeds,
     and is not tried again if it does not.
     """
-    await _drop_waiting(tx, await tx.outbox.of(mailbox_id))
+    await _drop(tx, await tx.outbox.waiting(mailbox_id))
 
 
-async def _drop_waiting(tx: Transaction, letters: Iterable[OutboxEntry]) -> None:
+async def _drop(tx: Transaction, letters: Iterable[OutboxEntry]) -> None:
     for letter in letters:
-        if letter.kind in _LINKS and letter.state in _WAITING:
+        if letter.kind in _LINKS:
             await tx.outbox.update(letter.dropped())
 
 
