@@ -8,23 +8,13 @@ from base64 import b64encode
 from dataclasses import dataclass, field
 from hashlib import sha256
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from jinja2 import Environment
 from litestar import Response
 
 from keypost_adapters.http.face import PublicFace
+from keypost_adapters.jinja_templates import templates_of
 
 _STYLE = "style.css"
-
-
-def _environment() -> Environment:
-    return Environment(
-        loader=PackageLoader("keypost_adapters.http"),
-        autoescape=select_autoescape(["html"]),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +22,7 @@ class Pages:
     """Fills templates with what the service says about itself."""
 
     face: PublicFace
-    templates: Environment = field(default_factory=_environment)
+    templates: Environment = field(default_factory=lambda: templates_of("keypost_adapters.http"))
 
     def text(self, template: str, **facts: object) -> str:
         """Fill a template."""

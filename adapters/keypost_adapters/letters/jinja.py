@@ -6,27 +6,17 @@ the outbox entry lacks is an error, not a gap in a letter.
 
 from dataclasses import dataclass, field
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from jinja2 import Environment
 
 from keypost.letters import Letter, OutboxEntry
-
-
-def _environment() -> Environment:
-    return Environment(
-        loader=PackageLoader("keypost_adapters.letters"),
-        autoescape=select_autoescape(["html"]),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
+from keypost_adapters.jinja_templates import templates_of
 
 
 @dataclass(frozen=True, slots=True)
 class JinjaLetterWriter:
     """LetterWriter over Jinja templates."""
 
-    templates: Environment = field(default_factory=_environment)
+    templates: Environment = field(default_factory=lambda: templates_of("keypost_adapters.letters"))
 
     def write(self, entry: OutboxEntry) -> Letter:
         """Fill the entry's templates with its facts."""

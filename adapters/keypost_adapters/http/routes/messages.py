@@ -32,6 +32,12 @@ def message_routes(
     list_messages: ListMessages, read_message: ReadMessage, read_raw: ReadRawMessage
 ) -> list[HTTPRouteHandler]:
     """Return the routes under ``/v1/messages``."""
+    return [*_readable_routes(list_messages, read_message), _raw_route(read_raw)]
+
+
+def _readable_routes(
+    list_messages: ListMessages, read_message: ReadMessage
+) -> list[HTTPRouteHandler]:
 
     @get(
         "/v1/messages",
@@ -72,6 +78,10 @@ def message_routes(
         message = await read_message(token, read_uid(uid), include_body=asked.include_body)
         return one_message_reply(message)
 
+    return [list_own_messages, read_own_message]
+
+
+def _raw_route(read_raw: ReadRawMessage) -> HTTPRouteHandler:
     @get(
         "/v1/messages/{uid:str}/raw",
         Described(
@@ -89,7 +99,7 @@ def message_routes(
         read_query(request, NoQuery)
         return _file(await read_raw(token, number), number)
 
-    return [list_own_messages, read_own_message, read_own_raw_message]
+    return read_own_raw_message
 
 
 def _file(content: bytes, uid: int) -> Response[bytes]:
