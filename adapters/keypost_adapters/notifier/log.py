@@ -6,7 +6,7 @@ log says only that and where it was written.
 
 import asyncio
 from dataclasses import dataclass
-from email.message import EmailMessage
+from email.policy import default
 from pathlib import Path
 
 import structlog
@@ -14,6 +14,8 @@ import structlog
 from keypost.errors import NotifierUnavailable
 from keypost.letters import Letter
 from keypost_adapters.durable_file import write_durably
+from keypost_adapters.notifier.mime import as_message
+from keypost_adapters.notifier.sendable import require_sendable
 
 _log = structlog.get_logger(__name__)
 
@@ -26,9 +28,10 @@ class LogNotifier:
 
     async def send(self, letter: Letter, *, idempotency_key: str) -> None:
         """Write the letter; sending it again replaces it by itself."""
+        require_sendable(letter, idempotency_key=idempotency_key)
         path = self.folder / f"{idempotency_key}.eml"
         try:
-            await asyncio.to_thread(self._write, path, bytes(_message(letter)))
+            await asyncio.to_thread(self._write, path, bytes(as_message(letter, default)))
         except OSError as error:
             raise NotifierUnavailable(
                 f"The letter could not be written: {error.strerror}."
@@ -38,12 +41,3 @@ class LogNotifier:
     def _write(self, path: Path, content: bytes) -> None:
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         write_durably(path, content)
-
-
-def _message(letter: Letter) -> EmailMessage:
-    message = EmailMessage()
-    message["To"] = str(letter.to)
-    message["Subject"] = letter.subject
-    message.set_content(letter.text)
-    message.add_alternative(letter.html, subtype="html")
-    return message

@@ -1,0 +1,47 @@
+"""Letters by Resend (https://resend.com/docs/api-reference/emails/send-email)."""
+
+from dataclasses import dataclass, field
+
+import httpx
+
+from keypost.letters import Letter
+from keypost_adapters.notifier.deadline import DEADLINE
+from keypost_adapters.notifier.posting import Counter, Post
+from keypost_adapters.notifier.sendable import require_sendable
+from keypost_adapters.notifier.sender import Sender
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResendNotifier:
+    """Notifier over Resend.
+
+    Resend knows an idempotency key for 24 hours, longer than the outbox tries.
+    """
+
+    client: httpx.AsyncClient
+    api_key: str = field(repr=False)
+    sender: Sender
+    base_url: str = "https://api.resend.com"
+    deadline: float = DEADLINE
+
+    async def send(self, letter: Letter, *, idempotency_key: str) -> None:
+        """Hand the letter over; Resend answers 200 and names it."""
+        require_sendable(letter, idempotency_key=idempotency_key)
+        counter = Counter("Resend", self.client, self.deadline)
+        await counter.hand_in(self._post(letter, idempotency_key), accepted=200, receipt="id")
+
+    def _post(self, letter: Letter, idempotency_key: str) -> Post:
+        return Post(
+            url=f"{self.base_url.rstrip('/')}/emails",
+            headers={
+                "Authorization": f"Bearer {self.api_key}",
+                "Idempotency-Key": idempotency_key,
+            },
+            json={
+                "from": str(self.sender),
+                "to": [str(letter.to)],
+                "subject": letter.subject,
+                "text": letter.text,
+                "html": letter.html,
+            },
+        )
