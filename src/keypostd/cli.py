@@ -6,7 +6,6 @@ import tempfile
 from pathlib import Path
 from typing import Annotated, NoReturn
 
-import uvloop
 from cyclopts import App, Parameter
 
 from keypostd.environment import SettingsInvalid, read_environment
@@ -36,7 +35,9 @@ def up(*, demo: Annotated[bool, Parameter(negative="")] = False, walk: bool = Tr
     walk
         Walk through the main job after the start.
     """
-    from keypostd.up import run_demo, run_up  # noqa: PLC0415 - `--help` needs no server
+    import uvloop  # noqa: PLC0415 - `--help` needs no server
+
+    from keypostd.up import run_demo, run_up  # noqa: PLC0415 - as above
 
     variables = read_environment(os.environ, Path.cwd())
     if not demo:
@@ -51,7 +52,9 @@ def serve() -> int:
     from keypostd.settings import Settings  # noqa: PLC0415 - as above
 
     settings = Settings.parse(read_environment(os.environ, Path.cwd()))
-    from keypostd.serve import run_serve  # noqa: PLC0415 - wrong settings are told at once
+    import uvloop  # noqa: PLC0415 - wrong settings are told at once
+
+    from keypostd.serve import run_serve  # noqa: PLC0415 - as above
 
     return uvloop.run(run_serve(settings))
 
@@ -76,6 +79,14 @@ def main() -> NoReturn:
     os.umask(0o077)
     try:
         sys.exit(app())
+    except ModuleNotFoundError as missing:
+        if (missing.name or "").startswith("keypost"):
+            raise
+        print(  # noqa: T201
+            f"keypostd: {missing.name} is not installed; a server needs keypost[server]",
+            file=sys.stderr,
+        )
+        sys.exit(_EX_CONFIG)
     except SettingsInvalid as invalid:
         for problem in invalid.problems:
             print(f"keypostd: {problem}", file=sys.stderr)  # noqa: T201

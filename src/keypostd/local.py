@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from keypostd.environment import SettingsInvalid
-from keypostd.settings import Address, Settings, parse_address
+from keypostd.settings import Settings
 from keypostd.state_folder import StateFolder
+from keypostd.values import Address, parse_address
 
 STATE_DIR = Path("var")
 _DEFAULTS = {

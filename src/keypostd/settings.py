@@ -7,10 +7,8 @@ listed in the README.
 
 from collections.abc import Mapping
 from difflib import get_close_matches
-from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Literal, NamedTuple, Self
-from urllib.parse import urlsplit
+from typing import Annotated, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -23,11 +21,18 @@ from pydantic import (
     model_validator,
 )
 
-from keypost.address import EmailAddress
-from keypost.errors import AddressMalformed
+from keypostd import letter_settings
 from keypostd.environment import SettingsInvalid, with_files
-
-_SECRET_BYTES = 32
+from keypostd.letter_settings import Letters, LogLetters, choose_letters
+from keypostd.values import (
+    Address,
+    is_loopback,
+    long_secret,
+    parse_address,
+    parse_domain,
+    parse_file,
+    parse_url,
+)
 
 # What later versions will read. Named, so that setting it is refused instead of
 # ignored: a server that was told of a provider must not fall back to the mock,
@@ -38,11 +43,6 @@ _NOT_YET = frozenset(
         "POLAR": "TOKEN PRODUCT_ID SERVER_URL SUCCESS_URL RETURN_URL WEBHOOK_SECRET"
         " GIFT_DISCOUNT_ID GIFT_COUPON_CODE",
         "STRIPE": "SECRET_KEY WEBHOOK_SECRET CURRENCY SUCCESS_URL CANCEL_URL",
-        "UNSEND": "KEY BASE_URL FROM_EMAIL FROM_NAME",
-        "RESEND": "API_KEY FROM_EMAIL FROM_NAME",
-        "SENDGRID": "API_KEY FROM_EMAIL FROM_NAME",
-        "MAILGUN": "API_KEY DOMAIN BASE_URL FROM_EMAIL FROM_NAME",
-        "SMTP": "URL",
         "ADMIN": "API_KEY",
         "SUPPORT": "EMAIL",
         "METRICS": "ADDR",
@@ -64,73 +64,11 @@ _OURS = (
 _LIKENESS = 0.85
 
 
-class Address(NamedTuple):
-    """Where to listen. An empty host means every interface."""
-
-    host: str
-    port: int
-
-    @property
-    def is_loopback(self) -> bool:
-        """Say whether only this machine can reach it."""
-        return _is_loopback(self.host)
-
-    def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def parse_address(text: object) -> Address:
-    """Read ``HOST:PORT`` or ``:PORT``; raise ValueError."""
-    host, colon, port = str(text).rpartition(":")
-    if not colon or not port.isdigit() or int(port) > 65535:  # noqa: PLR2004 - the highest port
-        raise ValueError("must be HOST:PORT or :PORT")
-    return Address(host.removeprefix("[").removesuffix("]"), int(port))
-
-
-def _url(text: str) -> str:
-    parts = urlsplit(text)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or "@" in parts.netloc:
-        raise ValueError("must be an http or https URL")
-    if parts.query or parts.fragment or "," in text:
-        raise ValueError("must be a URL without query, fragment and commas")
-    # One spelling: challenges name it, and rules below look at its scheme.
-    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-    port = "" if parts.port is None else f":{parts.port}"
-    return f"{parts.scheme}://{host}{port}{parts.path}".rstrip("/")
-
-
-def _domain(text: str) -> str:
-    try:
-        return EmailAddress.parse(f"postmaster@{text}").domain
-    except AddressMalformed:
-        raise ValueError("must be a domain name") from None
-
-
-def _secret(secret: SecretStr) -> SecretStr:
-    if len(secret.get_secret_value().encode()) < _SECRET_BYTES:
-        raise ValueError(f"must be at least {_SECRET_BYTES} bytes long")
-    return secret
-
-
-def _file(text: object) -> Path:
-    path = str(text).removeprefix("sqlite:///").removeprefix("file:")
-    if "://" in path or path.startswith(":"):
-        raise ValueError("must be the path of an SQLite file")
-    return Path(path)
-
-
 Bind = Annotated[Address, BeforeValidator(parse_address)]
-Url = Annotated[str, AfterValidator(_url)]
-Domain = Annotated[str, AfterValidator(_domain)]
-Secret = Annotated[SecretStr, AfterValidator(_secret)]
-SqliteFile = Annotated[Path, BeforeValidator(_file)]
+Url = Annotated[str, AfterValidator(parse_url)]
+Domain = Annotated[str, AfterValidator(parse_domain)]
+Secret = Annotated[SecretStr, AfterValidator(long_secret)]
+SqliteFile = Annotated[Path, BeforeValidator(parse_file)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 
@@ -157,15 +95,19 @@ class StoreSettings(BaseModel):
     @classmethod
     def parse(cls, variables: Mapping[str, str]) -> Self:
         """Read the variables; raise SettingsInvalid with a line for each that is wrong."""
-        known = frozenset(name.upper() for name in Settings.model_fields)
-        values = with_files(variables, known)
-        if problems := [*_unknown(values, known), *_refused(values)]:
+        values = with_files(variables, KNOWN)
+        if problems := [*_unknown(values), *_refused(values)]:
             raise SettingsInvalid(*problems)
-        own = {name: values[name.upper()] for name in cls.model_fields if name.upper() in values}
+        given = KNOWN & values.keys()
+        own = {name: values[name.upper()] for name in cls.model_fields if name.upper() in given}
         try:
-            return cls(**own)  # type: ignore[arg-type]  # pydantic parses the texts
+            return cls(**own).completed(values)  # type: ignore[arg-type]  # pydantic parses the texts
         except ValidationError as error:
             raise SettingsInvalid(*_sentences(error)) from None
+
+    def completed(self, values: Mapping[str, str]) -> Self:  # noqa: ARG002 - see Settings
+        """Return the settings with what follows from several variables."""
+        return self
 
 
 class Settings(StoreSettings):
@@ -187,7 +129,7 @@ class Settings(StoreSettings):
     edproof_mode: Literal["challenge", "public-key"] = "challenge"
     edproof_allow_insecure: Literal["", "1"] = ""
     payment_provider: Literal["", "polar", "stripe", "mock"] = ""
-    notifier_provider: Literal["", "unsend", "resend", "sendgrid", "mailgun", "smtp", "log"] = ""
+    letters: Letters = LogLetters()
 
     @model_validator(mode="after")
     def _bare_keys_stay_at_home(self) -> Self:
@@ -208,6 +150,12 @@ class Settings(StoreSettings):
             )
         return self
 
+    def completed(self, values: Mapping[str, str]) -> Self:
+        """Return the settings with their notifier; raise SettingsInvalid."""
+        is_public = self.public_base_url.startswith("https:")
+        letters = choose_letters(values, mail_domain=self.mail_domain, is_public=is_public)
+        return self.model_copy(update={"letters": letters})
+
     @property
     def mail_reader_host(self) -> str:
         """The IMAP server's name for the world: ``MAIL_DOMAIN`` unless named."""
@@ -218,11 +166,16 @@ class Settings(StoreSettings):
         """How IMAP is encrypted: from the first byte on 993, not at all on loopback."""
         if self.imap_port == 993:  # noqa: PLR2004 - IMAPS, RFC 8314
             return "implicit"
-        return "none" if _is_loopback(self.mail_reader_host) else "starttls"
+        return "none" if is_loopback(self.mail_reader_host) else "starttls"
 
 
-def _unknown(values: Mapping[str, str], names: frozenset[str]) -> list[str]:
-    known = names | _NOT_YET | _ELSEWHERE
+KNOWN = (
+    frozenset(name.upper() for name in Settings.model_fields) - {"LETTERS"}
+) | letter_settings.VARIABLES
+
+
+def _unknown(values: Mapping[str, str]) -> list[str]:
+    known = KNOWN | _NOT_YET | _ELSEWHERE
     known |= {f"{name}_FILE" for name in known}
     strange = sorted(values.keys() - known)
     return [
@@ -245,8 +198,6 @@ def _refused(values: Mapping[str, str]) -> list[str]:
     ]
     if values.get("PAYMENT_PROVIDER") in {"polar", "stripe"}:
         problems.append("PAYMENT_PROVIDER: this version has only the mock provider")
-    if values.get("NOTIFIER_PROVIDER") not in {None, "log"}:
-        problems.append("NOTIFIER_PROVIDER: this version has only the log notifier")
     return problems
 
 

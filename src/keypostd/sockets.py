@@ -4,7 +4,7 @@ import errno
 import socket
 
 from keypostd.environment import SettingsInvalid
-from keypostd.settings import Address
+from keypostd.values import Address
 
 _BACKLOG = 1024
 

@@ -9,12 +9,13 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
+import httpx
 import structlog
 
 from keypost.billing import Offer
 from keypost.credentials import CredentialDeriver
 from keypost.edproof.challenge import Challenges
-from keypost.ports import Clock, ReceiveDirectory
+from keypost.ports import Clock, Notifier, ReceiveDirectory
 from keypost.receiving import ReceiveTerms
 from keypost.use_cases.claim_mailbox import ClaimMailbox, MakeMailbox, RenewMailbox
 from keypost.use_cases.mail_payment_link import MailPaymentLink
@@ -40,10 +41,10 @@ from keypost_adapters.http.face import PublicFace
 from keypost_adapters.inbox.imap import ImapInbox
 from keypost_adapters.keys.nacl import verify_ed25519
 from keypost_adapters.letters.jinja import JinjaLetterWriter
-from keypost_adapters.notifier.log import LogNotifier
 from keypost_adapters.store import migrate
 from keypost_adapters.store.sqlite import SqliteStore, open_sqlite
 from keypostd.environment import SettingsInvalid
+from keypostd.notifiers import notifier_for
 from keypostd.readiness import Readiness
 from keypostd.settings import Settings
 from keypostd.workers import Bell, reconcile_forever, send_letters_forever
@@ -52,6 +53,9 @@ _log = structlog.get_logger(__name__)
 
 _MEGABYTE = 1_000_000
 _CURRENCY = "eur"
+
+# Of each step of a request to a vendor; the adapters bound the whole.
+_VENDOR_SECONDS = 9.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +89,16 @@ async def open_service(settings: Settings) -> AsyncIterator[Service]:
             host=settings.mail_reader_host, port=settings.imap_port, tls=settings.imap_tls
         )
         closing.push_async_callback(inbox.close)
-        yield await _wire(settings, store=store, inbox=inbox, bell=bell)
+        client = await closing.enter_async_context(httpx.AsyncClient(timeout=_VENDOR_SECONDS))
+        notifier = notifier_for(
+            settings.letters, client=client, folder=database.parent / "letters", clock=utc_now
+        )
+        yield await _wire(settings, store=store, inbox=inbox, notifier=notifier, bell=bell)
 
 
-async def _wire(settings: Settings, *, store: SqliteStore, inbox: ImapInbox, bell: Bell) -> Service:
+async def _wire(
+    settings: Settings, *, store: SqliteStore, inbox: ImapInbox, notifier: Notifier, bell: Bell
+) -> Service:
     clock, random = utc_now, secrets.token_bytes
     credentials = CredentialDeriver(settings.credential_secret.get_secret_value().encode())
     challenges = Challenges(
@@ -97,7 +107,6 @@ async def _wire(settings: Settings, *, store: SqliteStore, inbox: ImapInbox, bel
     prove = _proof(settings, challenges, clock)
     beside = settings.database_dsn.parent
     gateway = MockCheckout(beside / "mock-checkout", settings.public_base_url, clock)
-    notifier = LogNotifier(beside / "letters")
 
     provision = Provision(credentials, _terms(settings), clock)
     settle = SettleCheckout(store.uow, gateway, provision)

@@ -1,5 +1,6 @@
 """``keypostd serve``: the HTTP service by itself, as a supervisor runs it."""
 
+import asyncio
 import json
 import os
 import signal
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiosmtpd.controller import Controller
 from bench.agent import Agent
 from bench.server import Ports
 
@@ -115,3 +117,29 @@ def test_without_its_secrets_it_does_not_start(tmp_path: Path) -> None:
         "keypostd: EDPROOF_HMAC_SECRET: must be set\nkeypostd: CREDENTIAL_SECRET: must be set\n"
     )
     assert list(tmp_path.iterdir()) == [], "nothing was begun"
+
+
+async def test_letters_go_out_over_smtp_and_wait_while_it_is_down(tmp_path: Path) -> None:
+    received: list[bytes] = []
+
+    class Inbox:
+        async def handle_DATA(self, server: object, session: object, envelope: Any) -> str:  # noqa: ANN401, ARG002, N802
+            received.append(envelope.content)
+            return "250 OK"
+
+    [port] = [Ports.free().http]
+    letters = {"NOTIFIER_PROVIDER": "smtp", "SMTP_URL": f"smtp://127.0.0.1:{port}"}
+    with serving(tmp_path, **letters) as (_, ports):
+        agent = Agent(ports.http)
+        await agent.connect()
+        link = (await agent.claim())["payment_url"]
+        agent.close()
+        mail_server = Controller(Inbox(), hostname="127.0.0.1", port=port)
+        mail_server.start()  # only now: until then the letter waits
+        async with asyncio.timeout(60):
+            while not received:
+                await asyncio.sleep(0.02)
+        mail_server.stop()
+    [letter] = received
+    assert link.encode() in letter
+    assert b"From: Keypost <postmaster@mail.local>" in letter

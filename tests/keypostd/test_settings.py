@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from keypostd.environment import SettingsInvalid, read_environment
-from keypostd.settings import Address, Settings, StoreSettings
+from keypostd.settings import KNOWN, Settings, StoreSettings
+from keypostd.values import Address
 
 SECRETS = {"EDPROOF_HMAC_SECRET": "h" * 32, "CREDENTIAL_SECRET": "c" * 32}
 
@@ -41,9 +42,20 @@ BROKEN = [
     ({"PAYMENT_PROVIDER": "paypalvalue"}, "PAYMENT_PROVIDER"),
     ({"POLAR_TOKEN": "tokenvalue"}, "POLAR_TOKEN"),
     ({"STRIPE_SECRET_KEY": "keyvalue"}, "STRIPE_SECRET_KEY"),
-    ({"RESEND_API_KEY": "keyvalue"}, "RESEND_API_KEY"),
-    ({"SMTP_URL": "smtp://user:secretvalue@mail.example"}, "SMTP_URL"),
-    ({"NOTIFIER_PROVIDER": "resend"}, "NOTIFIER_PROVIDER"),
+    ({"RESEND_API_KEY": "keyvalue"}, "RESEND_FROM_EMAIL"),
+    ({"SMTP_URL": "smtp://user:secretvalue@mail.example"}, "NOTIFIER_PROVIDER"),
+    ({"NOTIFIER_PROVIDER": "resend"}, "RESEND_API_KEY"),
+    ({"NOTIFIER_PROVIDER": "smtp"}, "SMTP_URL"),
+    ({"RESEND_API_KEY": "keyvalue", "RESEND_FROM_EMAIL": "value"}, "RESEND_FROM_EMAIL"),
+    ({"RESEND_FROM_EMAIL": "value@a.example"}, "RESEND_API_KEY"),
+    ({"SENDGRID_API_KEY": "keyvalue"}, "SENDGRID_FROM_EMAIL"),
+    ({"UNSEND_KEY": "keyvalue"}, "UNSEND_FROM_EMAIL"),
+    (
+        {"UNSEND_KEY": "k", "UNSEND_FROM_EMAIL": "a@b.example", "UNSEND_BASE_URL": "value"},
+        "UNSEND_BASE_URL",
+    ),
+    ({"MAILGUN_API_KEY": "keyvalue", "MAILGUN_FROM_EMAIL": "a@b.example"}, "MAILGUN_DOMAIN"),
+    ({"RESEND_API_KEY": "key\nvalue", "RESEND_FROM_EMAIL": "a@b.example"}, "RESEND_API_KEY"),
     ({"NOTIFIER_PROVIDER": "pigeonvalue"}, "NOTIFIER_PROVIDER"),
     ({"EDPROOF_HMAC_SECRT": "typovalue"}, "EDPROOF_HMAC_SECRT"),
     ({"MAILBOX_PRICE": "100value"}, "MAILBOX_PRICE"),
@@ -118,7 +130,7 @@ def test_a_secret_never_shows_in_a_repr() -> None:
 
 
 def test_the_mock_provider_on_a_public_server_has_to_be_named() -> None:
-    public = SECRETS | {"PUBLIC_BASE_URL": "https://keypost.example"}
+    public = SECRETS | {"PUBLIC_BASE_URL": "https://keypost.example", "NOTIFIER_PROVIDER": "log"}
     assert Settings.parse(public | {"PAYMENT_PROVIDER": "mock"}).payment_provider == "mock"
 
 
@@ -126,6 +138,7 @@ def test_bare_keys_on_a_public_server_have_to_be_wanted_twice() -> None:
     public = SECRETS | {
         "PUBLIC_BASE_URL": "https://keypost.example",
         "PAYMENT_PROVIDER": "mock",
+        "NOTIFIER_PROVIDER": "log",
         "EDPROOF_MODE": "public-key",
         "EDPROOF_ALLOW_INSECURE": "1",
     }
@@ -175,5 +188,5 @@ def test_a_line_of_dotenv_that_says_nothing_is_named_by_its_number(tmp_path: Pat
 
 def test_the_readme_names_every_setting() -> None:
     readme = (Path(__file__).parents[2] / "README.md").read_text()
-    missing = [name for name in Settings.model_fields if f"`{name.upper()}" not in readme]
+    missing = [name for name in sorted(KNOWN) if f"`{name}" not in readme]
     assert missing == []

@@ -12,7 +12,7 @@ from email.utils import formatdate, make_msgid
 from pathlib import Path
 from typing import TypeVar
 
-from keypostd.settings import Address
+from keypostd.values import Address
 from keypostd.walk.agent import StepFailed
 from keypostd.walk.screen import Screen
 
