@@ -3,13 +3,14 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias, TypeVar
+from urllib.parse import urlsplit
 
 from keypost.address import EmailAddress
 from keypost.errors import AddressMalformed
 from keypost_adapters.notifier.sender import Sender
 from keypost_adapters.notifier.smtp_server import SmtpServer
 from keypostd.environment import SettingsInvalid
-from keypostd.values import parse_url
+from keypostd.values import is_loopback, parse_url
 
 T = TypeVar("T")
 
@@ -174,7 +175,12 @@ class _Variables:
         return self._parsed(name, lambda: EmailAddress.parse(f"a@{self.text(name)}").domain)
 
     def url(self, name: str, default: str) -> str:
-        return self._parsed(name, lambda: parse_url(self.values.get(name, default)))
+        url = self._parsed(name, lambda: parse_url(self.values.get(name, default)))
+        parts = urlsplit(url)
+        # A key goes along with each letter.
+        if parts.scheme != "https" and not is_loopback(parts.hostname or ""):
+            raise SettingsInvalid(f"{name}: must be https, except on loopback")
+        return url
 
     def _address(self, name: str) -> EmailAddress:
         return self._parsed(name, lambda: EmailAddress.parse(self.text(name)))

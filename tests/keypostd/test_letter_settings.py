@@ -75,6 +75,13 @@ def test_an_smtp_url_of_another_form_is_refused_without_being_repeated(url: str)
     assert "secret" not in str(caught.value)
 
 
+def test_a_key_never_crosses_a_network_in_the_clear() -> None:
+    with pytest.raises(SettingsInvalid, match="UNSEND_BASE_URL: must be https"):
+        choose(UNSEND | {"UNSEND_BASE_URL": "http://unsend.example/api"})
+    loopback = choose(UNSEND | {"UNSEND_BASE_URL": "http://127.0.0.1:3000/api"})
+    assert isinstance(loopback, UnsendLetters)
+
+
 def test_letters_over_smtp_come_from_the_postmaster() -> None:
     letters = choose(SMTP | {"NOTIFIER_PROVIDER": "smtp"})
     assert isinstance(letters, SmtpLetters)
