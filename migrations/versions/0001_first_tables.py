@@ -152,6 +152,7 @@ def create_outbox() -> None:
         text("kind"),
         text("mailbox_id"),
         text("recipient"),
+        text("recipient_key"),
         text("facts"),
         time("created_at"),
         time("due_at"),
@@ -168,6 +169,7 @@ def create_outbox() -> None:
         "ix_outbox_mailbox_id_state_due_at", "outbox", ["mailbox_id", "state", "due_at"]
     )
     op.create_index("ix_outbox_state_due_at", "outbox", ["state", "due_at"])
+    op.create_index("ix_outbox_recipient_key_due_at", "outbox", ["recipient_key", "due_at"])
 
 
 def downgrade() -> None:

@@ -10,6 +10,7 @@ from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Protocol
 
+from keypost.address import EmailAddress
 from keypost.billing import Checkout, OpenedSession, Payment, Session
 from keypost.credentials import Credentials
 from keypost.letters import Letter, OutboxEntry
@@ -60,8 +61,12 @@ class MailboxIndex(Protocol):
 class LetterQueue(Protocol):
     """Tells how far behind the letters are, for whoever watches over the service."""
 
-    async def oldest_owed_letter(self) -> datetime | None:
-        """Return when the longest waiting letter was written; None where none waits."""
+    async def oldest_untried_letter(self) -> datetime | None:
+        """Return the earliest ``due_at`` of the letters that nobody has tried to send."""
+        ...
+
+    async def most_attempts(self) -> int:
+        """Return how often the letter was tried that is still owed after the most attempts."""
         ...
 
 
@@ -143,6 +148,14 @@ class Outbox(Protocol):
 
     async def last_sent(self, mailbox_id: str) -> OutboxEntry | None:
         """Return a mailbox's entry that was sent last."""
+        ...
+
+    async def last_due_times_to(self, address: EmailAddress, *, count: int) -> Sequence[datetime]:
+        """Return when the last ``count`` letters to an address were sent or are due, the last first.
+
+        Letters of every mailbox count, dropped and dead ones do not; the
+        address is compared without regard to case.
+        """
         ...
 
 

@@ -11,8 +11,11 @@ from keypost.ports import Clock, LetterQueue
 
 _log = structlog.get_logger(__name__)
 
-# The longest that a payment letter is held back on purpose, and as long again.
-_PATIENCE = timedelta(minutes=20)
+# A letter that has been due for this long means that nobody sends letters.
+_PATIENCE = timedelta(minutes=5)
+
+# One that was tried this often has been failing for a quarter of an hour.
+_MANY_ATTEMPTS = 10
 
 # Anybody may ask, so the answer is kept for a moment.
 _KEPT = timedelta(seconds=1)
@@ -58,9 +61,11 @@ class Readiness:
         return "ok" if found == self.revision else "pending; run keypostd migrate"
 
     async def _queues(self) -> str:
-        oldest = await self.store.oldest_owed_letter()
+        oldest = await self.store.oldest_untried_letter()
         if oldest is not None and self.clock() - oldest > _PATIENCE:
             return "letters are not being sent"
+        if await self.store.most_attempts() >= _MANY_ATTEMPTS:
+            return "the notifier refuses letters"
         return "ok"
 
 

@@ -449,7 +449,8 @@ async def test_the_queue_is_watched_without_a_turn_to_write(store: SqliteStore) 
         await tx.outbox.add(things.letter(2))
         await tx.commit()
     async with asyncio.timeout(10), store.uow():
-        assert await store.index.oldest_owed_letter() == NOON
+        assert await store.index.oldest_untried_letter() == things.letter(2).due_at
+        assert await store.index.most_attempts() == 0
         assert await store.index.revision()
 
 

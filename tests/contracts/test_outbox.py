@@ -8,6 +8,7 @@ import pytest
 from contracts.stores import OpenStore
 from fakes import things
 from fakes.clock import NOON
+from keypost.address import EmailAddress
 from keypost.letters import LetterState, OutboxEntry
 
 SECOND = timedelta(seconds=1)
@@ -92,6 +93,19 @@ async def test_the_letter_that_was_sent_last_is_found(store: OpenStore) -> None:
         assert await tx.outbox.waiting("mailbox-1") == []
 
 
+async def test_letters_to_one_address_are_found_however_it_is_written(store: OpenStore) -> None:
+    address = EmailAddress.parse("Payer@Example.org")
+    letters = [replace(things.letter(n), to=address).not_before(NOON + n * SECOND) for n in (2, 1)]
+    elsewhere = replace(things.letter(3), to=EmailAddress.parse("other@example.org"))
+    dropped = replace(things.letter(4), to=address, state=LetterState.DROPPED)
+    await put(store, *letters, elsewhere, dropped)
+    same = EmailAddress.parse("payer@example.org")
+    async with store.uow() as tx:
+        both = [NOON + 2 * SECOND, NOON + SECOND]
+        assert list(await tx.outbox.last_due_times_to(same, count=5)) == both
+        assert list(await tx.outbox.last_due_times_to(same, count=1)) == both[:1]
+
+
 @pytest.mark.parametrize("state", list(LetterState))
 async def test_an_entry_is_found_in_any_state(store: OpenStore, state: LetterState) -> None:
     await put(store, in_state(1, state))
@@ -101,22 +115,20 @@ async def test_an_entry_is_found_in_any_state(store: OpenStore, state: LetterSta
         assert await tx.outbox.get("letter-1") == in_state(1, state)
 
 
-def written(number: int, state: LetterState) -> OutboxEntry:
-    return replace(in_state(number, state), created_at=NOON + number * SECOND)
-
-
-async def test_the_queue_tells_when_the_longest_waiting_letter_was_written(
+async def test_the_queue_tells_since_when_nobody_tried_and_how_often_somebody_did(
     store: OpenStore,
 ) -> None:
-    assert await store.queue.oldest_owed_letter() is None
-    retried = written(3, LetterState.QUEUED).not_before(NOON + 600 * SECOND)
-    await put(store, written(4, LetterState.QUEUED), retried, written(1, LetterState.SENT))
-    assert await store.queue.oldest_owed_letter() == NOON + 3 * SECOND
-    await put(store, written(2, LetterState.SENDING))
-    assert await store.queue.oldest_owed_letter() == NOON + 2 * SECOND
+    assert await store.queue.oldest_untried_letter() is None
+    assert await store.queue.most_attempts() == 0
+    later = things.letter(2).not_before(NOON + 600 * SECOND)
+    tried = replace(things.letter(3).taken(NOON).failed("down", now=NOON), attempts=4)
+    await put(store, later, things.letter(1).not_before(NOON + SECOND), tried)
+    assert await store.queue.oldest_untried_letter() == NOON + SECOND
+    assert await store.queue.most_attempts() == 4
 
 
 @pytest.mark.parametrize("state", [LetterState.SENT, LetterState.DEAD, LetterState.DROPPED])
 async def test_what_nobody_will_send_does_not_wait(store: OpenStore, state: LetterState) -> None:
-    await put(store, in_state(1, state))
-    assert await store.queue.oldest_owed_letter() is None
+    await put(store, replace(in_state(1, state), attempts=30))
+    assert await store.queue.oldest_untried_letter() is None
+    assert await store.queue.most_attempts() == 0

@@ -235,3 +235,19 @@ async def test_another_mailbox_does_not_wait(desk: Desk) -> None:
     other = replace(things.mailbox(2), billing_email=MAILBOX.billing_email)
     await desk.owe(other, things.checkout(3, of=other).opened(things.session(3)))
     assert [letter.due_at for letter in desk.letters] == [NOON, NOON]
+
+
+async def test_one_address_gets_five_letters_an_hour_from_any_number_of_mailboxes(
+    desk: Desk,
+) -> None:
+    for number in range(1, 13):
+        spelled = "Payer@example.org" if number % 2 else "payer@example.org"
+        mailbox = things.mailbox(number).billed_to(EmailAddress.parse(spelled))
+        link = things.checkout(number, of=mailbox).opened(things.session(number))
+        await desk.owe(mailbox, link)
+    times = sorted(letter.due_at for letter in desk.letters)
+    hours = [(time - NOON) // timedelta(hours=1) for time in times]
+    assert hours == [0] * 5 + [1] * 5 + [2] * 2
+    assert all(
+        later - first >= timedelta(hours=1) for first, later in zip(times, times[5:], strict=False)
+    )

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 
+from keypost.address import EmailAddress
 from keypost.billing import Checkout, CheckoutState, Payment
 from keypost.errors import ChallengeUsed, CheckoutNotFound, MailboxNotFound
 from keypost.letters import LetterState, OutboxEntry
@@ -255,6 +256,15 @@ class MemoryOutbox:
         sent = [each for each in self._of(mailbox_id) if each.state is LetterState.SENT]
         return sent[-1] if sent else None
 
+    async def last_due_times_to(self, address: EmailAddress, *, count: int) -> Sequence[datetime]:
+        letters = [
+            each
+            for each in self._tables.outbox.values()
+            if str(each.to).lower() == str(address).lower()
+            and each.state in {*_OWED, LetterState.SENT}
+        ]
+        return sorted((each.due_at for each in letters), reverse=True)[:count]
+
     def _of(self, mailbox_id: str) -> list[OutboxEntry]:
         entries = [each for each in self._tables.outbox.values() if each.mailbox_id == mailbox_id]
         return sorted(entries, key=_due_at)
@@ -309,10 +319,15 @@ class MemoryIndex:
         oldest_first = sorted(found, key=lambda each: each.created_at)
         return [each.session.session_id for each in oldest_first if each.session]
 
-    async def oldest_owed_letter(self) -> datetime | None:
-        entries = self._store.tables.outbox.values()
-        waiting = [each.created_at for each in entries if each.state in _OWED]
-        return min(waiting, default=None)
+    async def oldest_untried_letter(self) -> datetime | None:
+        untried = [each.due_at for each in self._owed() if not each.attempts]
+        return min(untried, default=None)
+
+    async def most_attempts(self) -> int:
+        return max((each.attempts for each in self._owed()), default=0)
+
+    def _owed(self) -> list[OutboxEntry]:
+        return [each for each in self._store.tables.outbox.values() if each.state in _OWED]
 
     async def serves(self, domain: str) -> bool:
         return domain.lower() in self._store.tables.domains

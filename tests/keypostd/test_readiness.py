@@ -16,6 +16,7 @@ class Watched:
 
     found: str = "0001"
     oldest: datetime | None = None
+    attempts: int = 0
     is_down: bool = False
     asked: int = 0
 
@@ -25,15 +26,19 @@ class Watched:
             raise StoreBusy
         return self.found
 
-    async def oldest_owed_letter(self) -> datetime | None:
+    async def oldest_untried_letter(self) -> datetime | None:
         return self.oldest
+
+    async def most_attempts(self) -> int:
+        return self.attempts
 
 
 @pytest.mark.parametrize(
     ("store", "check", "words"),
     [
         (Watched(found="0000"), "migrations", "pending; run keypostd migrate"),
-        (Watched(oldest=NOON - timedelta(minutes=21)), "queues", "letters are not being sent"),
+        (Watched(oldest=NOON - timedelta(minutes=6)), "queues", "letters are not being sent"),
+        (Watched(attempts=10), "queues", "the notifier refuses letters"),
         (Watched(is_down=True), "database", "the database does not answer"),
     ],
 )
@@ -42,7 +47,7 @@ async def test_what_is_wrong_is_said(store: Watched, check: str, words: str) -> 
 
 
 async def test_nothing_wrong_is_ok_three_times() -> None:
-    store = Watched(oldest=NOON - timedelta(minutes=11))
+    store = Watched(oldest=NOON - timedelta(minutes=4))
     answer = await Readiness(store, "0001", FakeClock())()
     assert answer == {"database": "ok", "migrations": "ok", "queues": "ok"}
 

@@ -75,7 +75,8 @@ _HELD_BY = _Lookup(MailboxRow, "holder")
 _WITH_TOKEN = _Lookup(MailboxRow, "token_digest")
 _OPEN_CHECKOUT = _Lookup(CheckoutRow, "mailbox_id", "state")
 _OPEN_CHECKOUTS = _Lookup(CheckoutRow, "state", "provider", order_by="created_at")
-_OLDEST_LETTER = _Lookup(OutboxRow, "state", order_by="created_at", limit=1)
+_UNTRIED_LETTER = _Lookup(OutboxRow, "state", "attempts", order_by="due_at", limit=1)
+_MOST_ATTEMPTS = "SELECT max(attempts) FROM outbox WHERE state IN ('queued', 'sending')"
 _DOMAIN = _Lookup(MailDomainRow, "domain")
 _USER_BY_EMAIL = _Lookup(MailUserRow, "email")
 _USER_BY_LOGIN = _Lookup(MailUserRow, "login")
@@ -107,14 +108,15 @@ class SqliteIndex:
         found = await self._all(_OPEN_CHECKOUTS, CheckoutState.OPEN.value, provider)
         return [row.session_id for row in found if row.session_id]
 
-    async def oldest_owed_letter(self) -> datetime | None:
-        """Return when the longest waiting letter was written."""
-        waiting = [
-            row.created_at
-            for state in (LetterState.QUEUED, LetterState.SENDING)
-            if (row := await self._first(_OLDEST_LETTER, state.value))
-        ]
-        return min(waiting, default=None)
+    async def oldest_untried_letter(self) -> datetime | None:
+        """Return when the longest waiting letter was due that nobody has tried to send."""
+        row = await self._first(_UNTRIED_LETTER, LetterState.QUEUED.value, 0)
+        return row.due_at if row else None
+
+    async def most_attempts(self) -> int:
+        """Return the most attempts of a letter that is still owed."""
+        [[attempts]] = await self._fetch(_MOST_ATTEMPTS)
+        return int(attempts or 0)
 
     async def revision(self) -> str:
         """Return the revision of the tables, as migrations number them."""
@@ -135,14 +137,14 @@ class SqliteIndex:
         row = await self._first(_USER_BY_EMAIL if "@" in login else _USER_BY_LOGIN, login.lower())
         return rows.mail_user_of(row) if row else None
 
-    async def _first(self, lookup: _Lookup[Row], *values: str) -> Row | None:
+    async def _first(self, lookup: _Lookup[Row], *values: str | int) -> Row | None:
         found = await self._all(lookup, *values)
         return found[0] if found else None
 
-    async def _all(self, lookup: _Lookup[Row], *values: str) -> list[Row]:
+    async def _all(self, lookup: _Lookup[Row], *values: str | int) -> list[Row]:
         return [lookup.row(row) for row in await self._fetch(lookup.sql, values)]
 
-    async def _fetch(self, sql: str, values: Sequence[str] = ()) -> Iterable[Any]:
+    async def _fetch(self, sql: str, values: Sequence[str | int] = ()) -> Iterable[Any]:
         try:
             return await self._connection.execute_fetchall(sql, values)
         except aiosqlite.Error as error:

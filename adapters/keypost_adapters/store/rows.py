@@ -107,6 +107,11 @@ def payment_of(row: PaymentRow) -> Payment:
     )
 
 
+def recipient_key(address: EmailAddress) -> str:
+    """Return the address as it is compared."""
+    return str(address).lower()
+
+
 def outbox_row(entry: OutboxEntry) -> OutboxRow:
     """Return the row of an outbox entry."""
     return OutboxRow(
@@ -114,6 +119,7 @@ def outbox_row(entry: OutboxEntry) -> OutboxRow:
         kind=entry.kind.value,
         mailbox_id=entry.mailbox_id,
         recipient=str(entry.to),
+        recipient_key=recipient_key(entry.to),
         facts=json.dumps(dict(entry.facts), sort_keys=True),
         created_at=entry.created_at,
         due_at=entry.due_at,

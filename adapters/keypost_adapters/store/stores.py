@@ -11,6 +11,7 @@ from sqlalchemy import UpdateBase, update
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
+from keypost.address import EmailAddress
 from keypost.billing import Checkout, Payment
 from keypost.errors import ChallengeUsed, CheckoutNotFound, MailboxNotFound
 from keypost.letters import LetterKind, LetterState, OutboxEntry
@@ -195,6 +196,18 @@ class SqlOutbox:
         )
         row = (await self._session.exec(query)).first()
         return rows.outbox_entry_of(row) if row else None
+
+    async def last_due_times_to(self, address: EmailAddress, *, count: int) -> Sequence[datetime]:
+        query = (
+            select(OutboxRow.due_at)
+            .where(
+                OutboxRow.recipient_key == rows.recipient_key(address),
+                col(OutboxRow.state).in_([*_WAITING, LetterState.SENT.value]),
+            )
+            .order_by(col(OutboxRow.due_at).desc())
+            .limit(count)
+        )
+        return list(await self._session.exec(query))
 
 
 class SqlReceiveTable:

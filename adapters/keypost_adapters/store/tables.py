@@ -97,6 +97,7 @@ class OutboxRow(SQLModel, table=True):
     __tablename__ = "outbox"
     __table_args__ = (
         Index("ix_outbox_state_due_at", "state", "due_at"),
+        Index("ix_outbox_recipient_key_due_at", "recipient_key", "due_at"),
         Index("ix_outbox_mailbox_id_state_due_at", "mailbox_id", "state", "due_at"),
     )
 
@@ -104,6 +105,7 @@ class OutboxRow(SQLModel, table=True):
     kind: str
     mailbox_id: str = Field(foreign_key="mailboxes.id")
     recipient: str
+    recipient_key: str  # in lower case, to find every letter to one address
     facts: str
     created_at: datetime = Field(sa_type=UtcTime)
     due_at: datetime = Field(sa_type=UtcTime)

@@ -12,6 +12,11 @@ from keypost.ports import Clock, RandomBytes, Transaction
 # At most one payment letter per mailbox in this time, whatever is claimed.
 PAUSE = timedelta(minutes=10)
 
+# At most so many letters an hour to one address, from any number of keys: keys
+# cost nothing, and nobody's letter box is to be filled with them.
+LETTERS_AN_HOUR = 5
+_HOUR = timedelta(hours=1)
+
 _LINKS = frozenset({LetterKind.PAYMENT_LINK})
 
 
@@ -39,7 +44,8 @@ class MailPaymentLink:
         last = await tx.outbox.last_sent(mailbox.id)
         if last is not None and last.says_what(entry) and self._is_recent(last):
             return
-        await tx.outbox.add(entry.not_before(self._end_of_pause(waiting, last)))
+        entry = entry.not_before(self._end_of_pause(waiting, last))
+        await tx.outbox.add(entry.not_before(await self._room_for(tx, entry)))
 
     def _is_recent(self, last: OutboxEntry) -> bool:
         return self.clock() < last.due_at + PAUSE
@@ -49,6 +55,11 @@ class MailPaymentLink:
         if any(letter.state is LetterState.SENDING for letter in waiting):
             return self.clock() + PAUSE
         return last.due_at + PAUSE if last else self.clock()
+
+    async def _room_for(self, tx: Transaction, entry: OutboxEntry) -> datetime:
+        """Return when the address may get one more letter."""
+        times = await tx.outbox.last_due_times_to(entry.to, count=LETTERS_AN_HOUR)
+        return times[-1] + _HOUR if len(times) == LETTERS_AN_HOUR else entry.due_at
 
     def _entry(self, mailbox: Mailbox, checkout: Checkout) -> OutboxEntry:
         now = self.clock()
